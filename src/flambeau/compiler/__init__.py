@@ -1,0 +1,1 @@
+"""From recorded instructions to machine code."""

@@ -1,0 +1,1 @@
+"""Code generators, one folder a kind of device."""

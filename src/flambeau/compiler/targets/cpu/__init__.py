@@ -1,0 +1,1 @@
+"""The CPU target: everything that knows about LLVM and vector registers."""
