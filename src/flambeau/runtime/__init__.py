@@ -1,0 +1,1 @@
+"""What generated code needs to run: machine code, threads, memory, BLAS, random numbers and devices."""
