@@ -12,8 +12,6 @@ import functools
 import importlib.metadata
 import importlib.util
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
 DISTRIBUTION = "scipy-openblas32"
@@ -43,14 +41,25 @@ def address(name: str) -> int:
 def library() -> ctypes.CDLL:
     """Load OpenBLAS, set to one thread. Raises BlasUnavailableError where the wheel is missing."""
     path = _library_path()
-    with _environment(_settings()):
+    # Read while the library loads: it would start a pool of its own, which nothing would ever use.
+    previous = os.environ.get("OPENBLAS_NUM_THREADS")
+    os.environ["OPENBLAS_NUM_THREADS"] = "1"
+    try:
         loaded = ctypes.CDLL(str(path))
+    finally:
+        if previous is None:
+            del os.environ["OPENBLAS_NUM_THREADS"]
+        else:
+            os.environ["OPENBLAS_NUM_THREADS"] = previous
     loaded[_PREFIX + "openblas_set_num_threads"](1)
     return loaded
 
 
 def describe() -> dict[str, str]:
-    """Return what was found, for reports: ``version``, ``path``, ``config``, ``core`` (the kernels chosen)."""
+    """Return what was found, for reports: ``version``, ``path``, ``config`` and ``core``.
+
+    ``core`` names the kernels in use: the processor's, unless ``OPENBLAS_CORETYPE`` is set.
+    """
     loaded = library()
     return {
         "version": importlib.metadata.version(DISTRIBUTION),
@@ -58,40 +67,6 @@ def describe() -> dict[str, str]:
         "config": _text(loaded, "openblas_get_config"),
         "core": _text(loaded, "openblas_get_corename"),
     }
-
-
-def _settings() -> dict[str, str]:
-    """The environment variables that OpenBLAS reads while it loads."""
-    # Otherwise it would start a pool of its own, which nothing would ever use.
-    settings = {"OPENBLAS_NUM_THREADS": "1"}
-    # On processors it does not know yet it falls back to AVX2 kernels, at half the speed.
-    if _has_avx512() and not os.environ.get("OPENBLAS_CORETYPE"):
-        settings["OPENBLAS_CORETYPE"] = "SkylakeX"
-    return settings
-
-
-@contextmanager
-def _environment(settings: dict[str, str]) -> Iterator[None]:
-    """Set environment variables for a while."""
-    previous = {name: os.environ.get(name) for name in settings}
-    os.environ.update(settings)
-    try:
-        yield
-    finally:
-        for name, value in previous.items():
-            if value is None:
-                del os.environ[name]
-            else:
-                os.environ[name] = value
-
-
-def _has_avx512() -> bool:
-    """Whether AVX-512 F, CD, BW, DQ and VL are there, as NumPy found out for its own kernels."""
-    for module in ("numpy._core._multiarray_umath", "numpy.core._multiarray_umath"):
-        if importlib.util.find_spec(module.rpartition(".")[0]) is not None:
-            features = getattr(importlib.import_module(module), "__cpu_features__", {})
-            return bool(features.get("AVX512_SKX", False))
-    return False
 
 
 def _text(loaded: ctypes.CDLL, name: str) -> str:
