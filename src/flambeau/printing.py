@@ -3,7 +3,7 @@
 Everything here works on plain NumPy arrays. ``float16`` and ``bfloat16`` tensors are passed as ``float32``
 arrays of the same values together with the tensor's own dtype name.
 
-One style is chosen for all elements that are shown: integers as they are; floats as ``1.`` when all are whole,
+One style is chosen for all elements shown: integers as they are; floats as ``1.`` when all are whole,
 in scientific notation when they are tiny, huge or more than a factor of 1000 apart, in fixed notation
 otherwise. A tensor with more elements than ``threshold`` shows only the ``edgeitems`` first and last of each
 dimension.
