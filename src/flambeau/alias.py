@@ -2,7 +2,7 @@
 
 A finder at the head of ``sys.meta_path`` answers for ``torch`` and ``torchvision`` and for everything below
 them with flambeau's own modules: ``torch.nn`` *is* ``flambeau.nn``, the same object, so that classes, hooks
-and registries exist once. ``importlib.metadata`` is answered as well, since many packages ask it for PyTorch's
+and registries exist once. ``importlib.metadata`` is answered as well: many packages ask it for PyTorch's
 version before they import.
 """
 

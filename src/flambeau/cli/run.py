@@ -42,7 +42,7 @@ def main(arguments: Sequence[str]) -> int:
 
 
 def execute(source: bytes, script: str, module: ModuleType) -> int:
-    """Compile and run ``source`` in ``module``; report an exception as Python does. Returns the exit status."""
+    """Compile and run ``source`` in ``module``; report an exception as Python does. Returns the status."""
     code: CodeType | None = None
     try:
         code = compile(source, script, "exec", dont_inherit=True)
