@@ -14,7 +14,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from importlib.machinery import ModuleSpec
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from importlib.metadata import Distribution, DistributionFinder
@@ -64,7 +64,8 @@ class AliasFinder:
         if real_spec is None:
             return None
         is_package = real_spec.submodule_search_locations is not None
-        return ModuleSpec(name, AliasLoader(name, real_name), origin=real_spec.origin, is_package=is_package)
+        loader: Any = AliasLoader(name, real_name)
+        return ModuleSpec(name, loader, origin=real_spec.origin, is_package=is_package)
 
     def find_distributions(self, context: DistributionFinder.Context) -> Iterator[Distribution]:
         from flambeau.alias_metadata import AliasDistribution
@@ -75,7 +76,10 @@ class AliasFinder:
 
 
 class AliasLoader:
-    """Loads a module by importing the flambeau module that it stands for."""
+    """Loads a module by importing the flambeau module that it stands for.
+
+    It is an ``importlib.abc.Loader`` in all but name: importing that takes longer than the rest of this file.
+    """
 
     def __init__(self, name: str, real_name: str) -> None:
         self.name = name

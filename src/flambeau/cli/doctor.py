@@ -117,10 +117,14 @@ def available_cores() -> int:
 
 
 def blas() -> Finding:
+    from flambeau.runtime import jit
     from flambeau.runtime.blas import describe
 
     found = describe()
-    return "ok", f"OpenBLAS {found['version']}, kernels for {found['core']}"
+    text = f"OpenBLAS {found['version']}, kernels for {found['core']}"
+    if jit.target().vector_bytes == 64 and found["core"] in ("Haswell", "Zen"):
+        return "note", text + ": they leave half of this processor's vectors unused"
+    return "ok", text
 
 
 def arithmetic() -> Finding:
