@@ -1,0 +1,52 @@
+"""The table of functions and `emit`, which writes one of them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from flambeau.compiler.targets.cpu.builder import Builder, Value, element
+from flambeau.compiler.targets.cpu.math import error_function, exponential, logarithm, trigonometric
+from flambeau.compiler.targets.cpu.math.lanes import Lanes, sqrt
+
+
+def _rsqrt(x: Lanes) -> Lanes:
+    return 1.0 / sqrt(x)
+
+
+_FUNCTIONS: dict[str, Callable[..., Lanes]] = {
+    "acosh": logarithm.acosh,
+    "asinh": logarithm.asinh,
+    "atanh": logarithm.atanh,
+    "cos": trigonometric.cos,
+    "cosh": exponential.cosh,
+    "erf": error_function.erf,
+    "erfc": error_function.erfc,
+    "exp": exponential.exp,
+    "exp2": exponential.exp2,
+    "expm1": exponential.expm1,
+    "log": logarithm.log,
+    "log10": logarithm.log10,
+    "log1p": logarithm.log1p,
+    "log2": logarithm.log2,
+    "rsqrt": _rsqrt,
+    "sigmoid": exponential.sigmoid,
+    "sin": trigonometric.sin,
+    "sinh": exponential.sinh,
+    "sqrt": sqrt,
+    "tan": trigonometric.tan,
+    "tanh": exponential.tanh,
+}
+
+NAMES = frozenset(_FUNCTIONS)
+
+
+def emit(builder: Builder, name: str, *values: Value) -> Value:
+    """Write the function ``name`` of ``values`` and return its result, of the same type.
+
+    The values are float or double, scalars or vectors. The whole range is served: infinities, NaN, denormals,
+    signed zeros, huge angles. Raises KeyError for a name not in `NAMES` and TypeError for another type.
+    """
+    function = _FUNCTIONS[name]
+    if element(values[0].type) not in ("float", "double"):
+        raise TypeError(f"{name}: expected float or double lanes, got {values[0].type}")
+    return function(*(Lanes(builder, value) for value in values)).value
