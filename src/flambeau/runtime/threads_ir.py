@@ -1,0 +1,485 @@
+"""LLVM IR of the thread pool and of ``replay``: see ``threads.py`` for what it means and how it is driven.
+
+How a fork-join works. The caller writes the job (count, table or function and arguments), sets ``remaining``
+to the count and raises ``generation``. Every thread, the caller among them, claims items by counting
+``remaining`` down: whoever receives a positive number owns one item of the live job. It reads the job only
+then, and the caller rewrites the job only after every owner has reported to ``done``; so a worker that is
+late or asleep is never waited for, and cannot take part in anything but the live job.
+
+Order of memory: ``remaining`` is stored with release and claimed with acquire, which publishes the job;
+``done`` is raised with release and read with acquire, which publishes the results. ``generation`` and
+``sleepers`` are sequentially consistent, so that either the caller sees a sleeper or the sleeper sees the new
+generation.
+"""
+
+from __future__ import annotations
+
+# The pool is one structure. Busy fields are 128 bytes apart, since processors fetch lines in pairs.
+GENERATION = 0
+REMAINING = 128
+DONE = 256
+JOB_COUNT = 384
+JOB_TABLE = 392
+JOB_FUNCTION = 400
+JOB_ARGS = 408
+SLEEPERS = 512
+STOP = 640
+CALLER_CPU = 644
+WORKERS = 648
+BUSY = 656
+# From here on one (pool address, thread id) pair a worker: the argument its thread starts with.
+WORKER_CELLS = 768
+WORKER_CELL_BYTES = 16
+
+# About half a millisecond: a worker that slept costs the caller 8 us and the work 20 to 40 us.
+_WORKER_SPINS = 20000
+# A worker that spins on the caller's own processor would starve it, hence a yield now and then.
+_SPINS_PER_YIELD = 64
+# After so many the caller supposes that the owner of the last item is not running.
+_CALLER_SPINS = 1024
+
+_FUTEX_WAIT_PRIVATE = 128
+_FUTEX_WAKE_PRIVATE = 129
+_FUTEX_NUMBER = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "loongarch64": 98, "powerpc64le": 221}
+_PAUSE = {
+    "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
+    "aarch64": ("declare void @llvm.aarch64.isb(i32)", "call void @llvm.aarch64.isb(i32 15)"),
+}
+_NO_PAUSE = ("", 'call void asm sideeffect "", "~{memory}"()')
+
+FUNCTIONS = ("replay", "parallel_call")
+POOL_FUNCTIONS = ("worker", "use_pool", "stop_pool")
+
+
+def has_futex(architecture: str) -> bool:
+    """Whether the pool can be built for this architecture (under Linux)."""
+    return architecture in _FUTEX_NUMBER
+
+
+def module(architecture: str, threaded: bool) -> str:
+    """The whole module: defines ``FUNCTIONS`` and, if threaded, ``POOL_FUNCTIONS``.
+
+    Without threads every phase runs on the caller.
+    """
+    if not threaded:
+        return "\n".join([_SERIAL, _LAUNCH_SERIAL, _REPLAY])
+    declare_pause, pause = _PAUSE.get(architecture, _NO_PAUSE)
+    pool = _POOL.replace("PAUSE", pause).replace("FUTEX", str(_FUTEX_NUMBER[architecture]))
+    return "\n".join([declare_pause, pool, _SERIAL, _LAUNCH_PARALLEL, _REPLAY])
+
+
+# One item: the job's own function with the item's number or, where there is a table, what its row says:
+# function, arguments, number.
+_SERIAL = """
+define internal void @run_item(ptr %table, ptr %function, ptr %args, i64 %item, i64 %thread) alwaysinline {
+entry:
+  %uniform = icmp eq ptr %table, null
+  br i1 %uniform, label %own, label %listed
+own:
+  call void %function(ptr %args, i64 %item, i64 %thread)
+  ret void
+listed:
+  %row = getelementptr [3 x i64], ptr %table, i64 %item
+  %args_cell = getelementptr i64, ptr %row, i64 1
+  %item_cell = getelementptr i64, ptr %row, i64 2
+  %row_function = load ptr, ptr %row, align 8
+  %row_args = load ptr, ptr %args_cell, align 8
+  %row_item = load i64, ptr %item_cell, align 8
+  call void %row_function(ptr %row_args, i64 %row_item, i64 %thread)
+  ret void
+}
+
+define internal void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args) nounwind {
+entry:
+  %any = icmp sgt i64 %count, 0
+  br i1 %any, label %next, label %end
+next:
+  %item = phi i64 [ 0, %entry ], [ %following, %next_done ]
+  call void @run_item(ptr %table, ptr %function, ptr %args, i64 %item, i64 0)
+  br label %next_done
+next_done:
+  %following = add i64 %item, 1
+  %more = icmp slt i64 %following, %count
+  br i1 %more, label %next, label %end
+end:
+  ret void
+}
+"""
+
+_LAUNCH_SERIAL = """
+define internal void @launch(i64 %count, ptr %table, ptr %function, ptr %args) nounwind {
+  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args)
+  ret void
+}
+"""
+
+_POOL = f"""
+@current_pool = internal global ptr null, align 8
+
+declare i64 @syscall(i64, ...)
+declare i32 @sched_yield()
+declare i32 @sched_getcpu()
+declare i32 @sched_getaffinity(i32, i64, ptr)
+declare i32 @sched_setaffinity(i32, i64, ptr)
+
+define void @use_pool(ptr %pool) nounwind {{
+  store ptr %pool, ptr @current_pool, align 8
+  ret void
+}}
+
+define internal void @wake(ptr %generation, i32 %threads) nounwind {{
+  %rc = call i64 (i64, ...) @syscall(i64 FUTEX, ptr %generation, i32 {_FUTEX_WAKE_PRIVATE}, i32 %threads,
+                                     ptr null, ptr null, i32 0)
+  ret void
+}}
+
+; Claim items of the live job until none is left, then report how many were done.
+define internal void @drain(ptr %pool, i64 %thread) nounwind {{
+entry:
+  %remaining = getelementptr i8, ptr %pool, i64 {REMAINING}
+  %done = getelementptr i8, ptr %pool, i64 {DONE}
+  %count_cell = getelementptr i8, ptr %pool, i64 {JOB_COUNT}
+  %table_cell = getelementptr i8, ptr %pool, i64 {JOB_TABLE}
+  %function_cell = getelementptr i8, ptr %pool, i64 {JOB_FUNCTION}
+  %args_cell = getelementptr i8, ptr %pool, i64 {JOB_ARGS}
+  br label %claim
+claim:
+  %finished = phi i64 [ 0, %entry ], [ %finished_one_more, %ran ]
+  %left = atomicrmw sub ptr %remaining, i64 1 acq_rel, align 8
+  %mine = icmp sgt i64 %left, 0
+  br i1 %mine, label %run, label %report
+run:
+  %count = load i64, ptr %count_cell, align 8
+  %table = load ptr, ptr %table_cell, align 8
+  %function = load ptr, ptr %function_cell, align 8
+  %args = load ptr, ptr %args_cell, align 8
+  %item = sub i64 %count, %left
+  call void @run_item(ptr %table, ptr %function, ptr %args, i64 %item, i64 %thread)
+  br label %ran
+ran:
+  %finished_one_more = add i64 %finished, 1
+  br label %claim
+report:
+  %worked = icmp sgt i64 %finished, 0
+  br i1 %worked, label %tell, label %end
+tell:
+  %before = atomicrmw add ptr %done, i64 %finished acq_rel, align 8
+  br label %end
+end:
+  ret void
+}}
+
+; The system may wake a worker on the caller's processor and leave them there together for many milliseconds:
+; move away once, then be allowed everywhere as before. Where the mask cannot be had or becomes empty nothing
+; happens.
+define internal void @leave_the_callers_cpu(ptr %pool) nounwind {{
+entry:
+  %original = alloca [16 x i64], align 8
+  %others = alloca [16 x i64], align 8
+  %caller_cell = getelementptr i8, ptr %pool, i64 {CALLER_CPU}
+  %caller = load atomic i32, ptr %caller_cell monotonic, align 4
+  %own = call i32 @sched_getcpu()
+  %same = icmp eq i32 %caller, %own
+  %named = icmp ult i32 %caller, 1024
+  %together = and i1 %same, %named
+  br i1 %together, label %ask, label %end
+ask:
+  %refused = call i32 @sched_getaffinity(i32 0, i64 128, ptr %original)
+  %unknown = icmp ne i32 %refused, 0
+  br i1 %unknown, label %end, label %move
+move:
+  %mask = load [16 x i64], ptr %original, align 8
+  store [16 x i64] %mask, ptr %others, align 8
+  %cpu = zext i32 %caller to i64
+  %word_index = lshr i64 %cpu, 6
+  %bit_index = and i64 %cpu, 63
+  %bit = shl i64 1, %bit_index
+  %all_but = xor i64 %bit, -1
+  %word_cell = getelementptr i64, ptr %others, i64 %word_index
+  %word = load i64, ptr %word_cell, align 8
+  %cleared = and i64 %word, %all_but
+  store i64 %cleared, ptr %word_cell, align 8
+  %moved = call i32 @sched_setaffinity(i32 0, i64 128, ptr %others)
+  %failed = icmp ne i32 %moved, 0
+  br i1 %failed, label %end, label %restore
+restore:
+  %restored = call i32 @sched_setaffinity(i32 0, i64 128, ptr %original)
+  br label %end
+end:
+  ret void
+}}
+
+; Wait until the generation is no longer %last: spin, then sleep. Returns the new one.
+define internal i32 @await_generation(ptr %pool, i32 %last) nounwind {{
+entry:
+  %sleepers = getelementptr i8, ptr %pool, i64 {SLEEPERS}
+  br label %spin
+spin:
+  %spins = phi i32 [ 0, %entry ], [ %spins_next, %spin_again ]
+  %seen = load atomic i32, ptr %pool acquire, align 4
+  %new = icmp ne i32 %seen, %last
+  br i1 %new, label %spun, label %pause
+pause:
+  PAUSE
+  %spins_next = add i32 %spins, 1
+  %phase = urem i32 %spins_next, {_SPINS_PER_YIELD}
+  %yield_now = icmp eq i32 %phase, 0
+  br i1 %yield_now, label %yield, label %spin_again
+yield:
+  %y = call i32 @sched_yield()
+  br label %spin_again
+spin_again:
+  %patient = icmp ult i32 %spins_next, {_WORKER_SPINS}
+  br i1 %patient, label %spin, label %sleep
+spun:
+  ret i32 %seen
+sleep:
+  %s0 = atomicrmw add ptr %sleepers, i32 1 seq_cst, align 4
+  br label %check
+check:
+  %current = load atomic i32, ptr %pool seq_cst, align 4
+  %changed = icmp ne i32 %current, %last
+  br i1 %changed, label %awake, label %doze
+doze:
+  %rc = call i64 (i64, ...) @syscall(i64 FUTEX, ptr %pool, i32 {_FUTEX_WAIT_PRIVATE}, i32 %last,
+                                     ptr null, ptr null, i32 0)
+  br label %check
+awake:
+  %s1 = atomicrmw sub ptr %sleepers, i32 1 seq_cst, align 4
+  call void @leave_the_callers_cpu(ptr %pool)
+  ret i32 %current
+}}
+
+; Start routine of a worker thread; its argument is its (pool, thread id) pair.
+define ptr @worker(ptr %self) nounwind {{
+entry:
+  %thread_cell = getelementptr i64, ptr %self, i64 1
+  %pool = load ptr, ptr %self, align 8
+  %thread = load i64, ptr %thread_cell, align 8
+  %stop_cell = getelementptr i8, ptr %pool, i64 {STOP}
+  br label %wait
+wait:
+  %last = phi i32 [ 0, %entry ], [ %generation, %work ]
+  %generation = call i32 @await_generation(ptr %pool, i32 %last)
+  %stop = load atomic i32, ptr %stop_cell acquire, align 4
+  %stopped = icmp ne i32 %stop, 0
+  br i1 %stopped, label %leave, label %work
+work:
+  call void @drain(ptr %pool, i64 %thread)
+  br label %wait
+leave:
+  ret ptr null
+}}
+
+; Ask all workers to return from their start routine.
+define void @stop_pool(ptr %pool) nounwind {{
+  %stop_cell = getelementptr i8, ptr %pool, i64 {STOP}
+  store atomic i32 1, ptr %stop_cell release, align 4
+  %before = atomicrmw add ptr %pool, i32 1 seq_cst, align 4
+  call void @wake(ptr %pool, i32 2147483647)
+  ret void
+}}
+
+; Wake as many sleepers as the job needs beyond the workers that are awake.
+define internal void @wake_for(ptr %pool, i64 %count, i64 %workers) nounwind {{
+entry:
+  %sleepers_cell = getelementptr i8, ptr %pool, i64 {SLEEPERS}
+  %cpu_cell = getelementptr i8, ptr %pool, i64 {CALLER_CPU}
+  %sleepers32 = load atomic i32, ptr %sleepers_cell seq_cst, align 4
+  %sleepers = sext i32 %sleepers32 to i64
+  %helpers = sub i64 %count, 1
+  %few = icmp slt i64 %helpers, %workers
+  %wanted = select i1 %few, i64 %helpers, i64 %workers
+  %awake = sub i64 %workers, %sleepers
+  %missing = sub i64 %wanted, %awake
+  %lacking = icmp sgt i64 %missing, 0
+  br i1 %lacking, label %call_them, label %end
+call_them:
+  %cpu = call i32 @sched_getcpu()
+  store atomic i32 %cpu, ptr %cpu_cell monotonic, align 4
+  %missing32 = trunc i64 %missing to i32
+  call void @wake(ptr %pool, i32 %missing32)
+  br label %end
+end:
+  ret void
+}}
+
+; Wait until all items of the job are done.
+define internal void @join(ptr %pool, i64 %count) nounwind {{
+entry:
+  %done_cell = getelementptr i8, ptr %pool, i64 {DONE}
+  br label %look
+look:
+  %spins = phi i32 [ 0, %entry ], [ %spins_next, %pause ], [ 0, %yield ]
+  %done = load atomic i64, ptr %done_cell acquire, align 8
+  %complete = icmp sge i64 %done, %count
+  br i1 %complete, label %end, label %pause
+pause:
+  PAUSE
+  %spins_next = add i32 %spins, 1
+  %patient = icmp ult i32 %spins_next, {_CALLER_SPINS}
+  br i1 %patient, label %look, label %yield
+yield:
+  %y = call i32 @sched_yield()
+  br label %look
+end:
+  ret void
+}}
+
+define internal void @fork_join(ptr %pool, i64 %workers, i64 %count,
+                                ptr %table, ptr %function, ptr %args) nounwind {{
+  %busy_cell = getelementptr i8, ptr %pool, i64 {BUSY}
+  %remaining = getelementptr i8, ptr %pool, i64 {REMAINING}
+  %done = getelementptr i8, ptr %pool, i64 {DONE}
+  %count_cell = getelementptr i8, ptr %pool, i64 {JOB_COUNT}
+  %table_cell = getelementptr i8, ptr %pool, i64 {JOB_TABLE}
+  %function_cell = getelementptr i8, ptr %pool, i64 {JOB_FUNCTION}
+  %args_cell = getelementptr i8, ptr %pool, i64 {JOB_ARGS}
+  store i64 1, ptr %busy_cell, align 8
+  store i64 %count, ptr %count_cell, align 8
+  store ptr %table, ptr %table_cell, align 8
+  store ptr %function, ptr %function_cell, align 8
+  store ptr %args, ptr %args_cell, align 8
+  store atomic i64 0, ptr %done monotonic, align 8
+  store atomic i64 %count, ptr %remaining release, align 8
+  %before = atomicrmw add ptr %pool, i32 1 seq_cst, align 4
+  call void @wake_for(ptr %pool, i64 %count, i64 %workers)
+  call void @drain(ptr %pool, i64 0)
+  call void @join(ptr %pool, i64 %count)
+  store i64 0, ptr %busy_cell, align 8
+  ret void
+}}
+"""
+
+# A launch from inside an item of the running job (only the caller's thread can get here) runs serially.
+_LAUNCH_PARALLEL = f"""
+define internal void @launch(i64 %count, ptr %table, ptr %function, ptr %args) nounwind {{
+entry:
+  %pool = load ptr, ptr @current_pool, align 8
+  %several = icmp sgt i64 %count, 1
+  %started = icmp ne ptr %pool, null
+  %possible = and i1 %several, %started
+  br i1 %possible, label %look, label %serial
+look:
+  %workers_cell = getelementptr i8, ptr %pool, i64 {WORKERS}
+  %busy_cell = getelementptr i8, ptr %pool, i64 {BUSY}
+  %workers = load i64, ptr %workers_cell, align 8
+  %busy = load i64, ptr %busy_cell, align 8
+  %free = icmp eq i64 %busy, 0
+  br i1 %free, label %parallel, label %serial
+parallel:
+  call void @fork_join(ptr %pool, i64 %workers, i64 %count, ptr %table, ptr %function, ptr %args)
+  ret void
+serial:
+  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args)
+  ret void
+}}
+"""
+
+# The words of a program's header, in this order; ``threads.Program`` writes it.
+HEADER_WORDS = 8
+PHASE_WORDS = 5
+
+_REPLAY = """
+%Header = type { i64, ptr, i64, ptr, i64, ptr, ptr, ptr }
+%Relocation = type { ptr, i64, i64 }
+%ScalarRelocation = type { ptr, i64 }
+%Phase = type { i64, i64, ptr, ptr, ptr }
+
+define void @parallel_call(ptr %function, ptr %args, i64 %items) nounwind {
+  call void @launch(i64 %items, ptr null, ptr %function, ptr %args)
+  ret void
+}
+
+; *cell = bases[index] + offset
+define internal void @relocate(i64 %count, ptr %relocations, ptr %bases) nounwind {
+entry:
+  %any = icmp sgt i64 %count, 0
+  br i1 %any, label %next, label %end
+next:
+  %i = phi i64 [ 0, %entry ], [ %following, %next ]
+  %index_cell = getelementptr %Relocation, ptr %relocations, i64 %i, i32 1
+  %offset_cell = getelementptr %Relocation, ptr %relocations, i64 %i, i32 2
+  %cell_cell = getelementptr %Relocation, ptr %relocations, i64 %i
+  %index = load i64, ptr %index_cell, align 8
+  %offset = load i64, ptr %offset_cell, align 8
+  %cell = load ptr, ptr %cell_cell, align 8
+  %base_cell = getelementptr i64, ptr %bases, i64 %index
+  %base = load i64, ptr %base_cell, align 8
+  %address = add i64 %base, %offset
+  store i64 %address, ptr %cell, align 8
+  %following = add i64 %i, 1
+  %more = icmp slt i64 %following, %count
+  br i1 %more, label %next, label %end
+end:
+  ret void
+}
+
+; *cell = scalars[index]
+define internal void @set_scalars(i64 %count, ptr %relocations, ptr %scalars) nounwind {
+entry:
+  %any = icmp sgt i64 %count, 0
+  br i1 %any, label %next, label %end
+next:
+  %i = phi i64 [ 0, %entry ], [ %following, %next ]
+  %cell_cell = getelementptr %ScalarRelocation, ptr %relocations, i64 %i
+  %index_cell = getelementptr %ScalarRelocation, ptr %relocations, i64 %i, i32 1
+  %cell = load ptr, ptr %cell_cell, align 8
+  %index = load i64, ptr %index_cell, align 8
+  %scalar_cell = getelementptr i64, ptr %scalars, i64 %index
+  %scalar = load i64, ptr %scalar_cell, align 8
+  store i64 %scalar, ptr %cell, align 8
+  %following = add i64 %i, 1
+  %more = icmp slt i64 %following, %count
+  br i1 %more, label %next, label %end
+end:
+  ret void
+}
+
+define internal void @run_phase(ptr %phase) nounwind {
+entry:
+  %parallel_cell = getelementptr %Phase, ptr %phase, i64 0, i32 1
+  %table_cell = getelementptr %Phase, ptr %phase, i64 0, i32 2
+  %function_cell = getelementptr %Phase, ptr %phase, i64 0, i32 3
+  %args_cell = getelementptr %Phase, ptr %phase, i64 0, i32 4
+  %count = load i64, ptr %phase, align 8
+  %parallel = load i64, ptr %parallel_cell, align 8
+  %table = load ptr, ptr %table_cell, align 8
+  %function = load ptr, ptr %function_cell, align 8
+  %args = load ptr, ptr %args_cell, align 8
+  %alone = icmp eq i64 %parallel, 0
+  br i1 %alone, label %serial, label %together
+serial:
+  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args)
+  ret void
+together:
+  call void @launch(i64 %count, ptr %table, ptr %function, ptr %args)
+  ret void
+}
+
+define void @replay(ptr %program) nounwind {
+entry:
+  %header = load %Header, ptr %program, align 8
+  %relocation_count = extractvalue %Header %header, 0
+  %relocations = extractvalue %Header %header, 1
+  %scalar_count = extractvalue %Header %header, 2
+  %scalar_relocations = extractvalue %Header %header, 3
+  %phase_count = extractvalue %Header %header, 4
+  %phases = extractvalue %Header %header, 5
+  %bases = extractvalue %Header %header, 6
+  %scalars = extractvalue %Header %header, 7
+  call void @relocate(i64 %relocation_count, ptr %relocations, ptr %bases)
+  call void @set_scalars(i64 %scalar_count, ptr %scalar_relocations, ptr %scalars)
+  %any = icmp sgt i64 %phase_count, 0
+  br i1 %any, label %next, label %end
+next:
+  %i = phi i64 [ 0, %entry ], [ %following, %next ]
+  %phase = getelementptr %Phase, ptr %phases, i64 %i
+  call void @run_phase(ptr %phase)
+  %following = add i64 %i, 1
+  %more = icmp slt i64 %following, %phase_count
+  br i1 %more, label %next, label %end
+end:
+  ret void
+}
+"""
