@@ -37,15 +37,15 @@ def uniform(
         return uniform(generator, 2 * count(shape), low, high, part).view(dtype).reshape(shape)
     size = count(shape)
     if dtype == "float64":
-        values = fma64(unit_float64(generator, size), np.float64(high) - np.float64(low), low)
+        values = fma64(unit_float64(generator, size), float(high) - low, low)
     else:
-        low32, high32 = np.float32(low), np.float32(high)
         values = unit_float32(generator, size)
         if low != 0 or high != 1:
-            values = fma32(values, high32 - low32, low32)
+            values = fma32(values, float(np.float32(high) - np.float32(low)), low)
         values = cast(values, dtype)
     # The rounding to the dtype may reach the excluded bound: PyTorch then gives the lower one.
-    values[values == cast(np.float64(high), dtype)] = cast(np.float64(low), dtype)
+    first, end = cast(np.array([low, high], dtype=np.float64), dtype)
+    values[values == end] = first
     return values.reshape(shape)
 
 

@@ -65,7 +65,7 @@ def random(
 
 
 def random_int64(generator: Generator) -> int:
-    """One integer of [0, 2**63), as ``torch.empty((), dtype=torch.int64).random_()`` (a DataLoader's seed)."""
+    """One integer of [0, 2**63), as ``torch.empty((), dtype=torch.int64).random_()`` draws it."""
     return int(_random_default(generator, 1, "int64")[0])
 
 
@@ -271,13 +271,13 @@ def _check_bounds(first: int, last: int, dtype: str) -> None:
 def _check_permutation_size(n: int, dtype: str) -> None:
     if n < 0:
         raise RuntimeError(f"randperm: Trying to create tensor with negative dimension {n}: [{n}]")
-    if dtype in _INTEGERS and n > np.iinfo(dtype).max:
+    if dtype in _INTEGERS and n - 1 > np.iinfo(dtype).max:
         raise RuntimeError(f"randperm: n = {n} cannot be converted to type {dtype} without overflow")
     if dtype in ("float16", "float32", "float64") and n > 2 ** DIGITS[dtype] + 1:
         limit = 2 ** DIGITS[dtype] + 1
         raise RuntimeError(f"n cannot be greater than {limit} for {SCALAR_NAMES[dtype]} type.")
     if n >= _HUGE_PERMUTATION:
-        raise NotImplementedError(f"flambeau: randperm: argument n >= {_HUGE_PERMUTATION} is not supported yet")
+        raise NotImplementedError(f"flambeau: randperm: argument n = {n} is not supported yet")
 
 
 def _from_int64(values: np.ndarray, dtype: str) -> np.ndarray:
@@ -326,8 +326,8 @@ def _multinomial_with_replacement(
     generator: Generator, rows: np.ndarray, samples: int, dtype: str
 ) -> np.ndarray:
     """Each uniform finds its slot in the cumulated weights of its row, normalised to end at one."""
-    totals = np.cumsum(rows, axis=1, dtype=np.float64 if dtype == "float64" else np.float32)
-    totals = totals / totals[:, -1:]
+    totals = rows.astype(np.float64 if dtype == "float64" else np.float32).cumsum(axis=1)
+    np.divide(totals, totals[:, -1:].copy(), out=totals)
     totals[:, -1] = 1
     uniforms = unit_float64(generator, len(rows) * samples).reshape(-1, samples)
     return np.stack([np.searchsorted(row.astype(np.float64), u) for row, u in zip(totals, uniforms)])

@@ -44,6 +44,10 @@ class Generator:
             raise RuntimeError(f"Generator: expected the device 'cpu', but got {str(device)!r}")
         self.device = "cpu"
         self._bits = np.random.MT19937(0)
+        # Box-Muller makes normals in pairs: the second waits here for the next call.
+        self.next_normal: float | None = None
+        # PyTorch's state has room for a float32 one too; no CPU operator uses it, but saved states carry it.
+        self._next_normal32: np.float32 | None = None
         self._seed_engine(DEFAULT_SEED)
 
     def manual_seed(self, seed: int) -> Generator:
@@ -138,10 +142,8 @@ class Generator:
         words = np.random.RandomState(seed & 0xFFFFFFFF).get_state(legacy=False)["state"]["key"]
         self._initial_seed = seed
         self._set_engine(words, _WORDS, 0)
-        # Box-Muller makes normals in pairs: the second waits here for the next call.
-        self.next_normal: float | None = None
-        # PyTorch's state has room for a float32 one too; no CPU operator uses it, but saved states carry it.
-        self._next_normal32: np.float32 | None = None
+        self.next_normal = None
+        self._next_normal32 = None
 
     def _set_engine(self, words: np.ndarray, position: int, next_when_exhausted: int) -> None:
         self._bits.state = {"bit_generator": "MT19937", "state": {"key": words, "pos": position}}

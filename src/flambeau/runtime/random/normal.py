@@ -25,17 +25,20 @@ _FLOATS = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128
 
 # Cephes' polynomials for float32 (S. Moshier): log(1 + x) on [sqrt(1/2) - 1, sqrt(2) - 1], then sine and
 # cosine on [-pi/4, pi/4], and the constants that reduce their arguments.
-_LOG = np.float32(
+_LOG = np.array(
     [
         7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
         -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-    ]
+    ],
+    dtype=np.float32,
 )
 _LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
 _SQRT_HALF = np.float32(0.707106781186547524)
-_SINE = np.float32([-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1])
-_COSINE = np.float32([2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2])
-_MINUS_QUARTER_PI = np.float32([-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8])
+_SINE = np.array([-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1], dtype=np.float32)
+_COSINE = np.array([2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2], dtype=np.float32)
+_MINUS_QUARTER_PI = np.array(
+    [-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8], dtype=np.float32
+)
 _FOUR_OVER_PI = np.float32(1.27323954473516)
 _TWO_PI = np.float32(2 * math.pi)
 
@@ -81,14 +84,14 @@ def normal_like(
     """
     refuse_dtype("normal_kernel_cpu", dtype, _FLOATS[:4])
     shape = np.broadcast_shapes(np.shape(mean), np.shape(std))
-    work = np.float32 if dtype == "bfloat16" else np.dtype(dtype)
+    mean = cast(np.asarray(mean), dtype)
     if np.ndim(std) == 0:
         deviates = normal(generator, shape, 0.0, float(std), dtype)
-        return cast(deviates + np.asarray(mean, dtype=work), dtype)
+        return cast(deviates + mean, dtype)
     if np.size(std) and not np.min(std) >= 0:
         raise RuntimeError("normal expects all elements of std >= 0.0")
-    scaled = cast(normal(generator, shape, 0.0, 1.0, dtype) * np.asarray(std, dtype=work), dtype)
-    return cast(scaled + np.asarray(mean, dtype=work), dtype)
+    scaled = cast(normal(generator, shape, 0.0, 1.0, dtype) * cast(np.asarray(std), dtype), dtype)
+    return cast(scaled + mean, dtype)
 
 
 def normal_pairs(generator: Generator, size: int, mean: float, std: float) -> np.ndarray:
@@ -163,7 +166,7 @@ def _box_muller32(uniforms: np.ndarray, mean: float, std: float) -> np.ndarray:
     return fma32(deviates, std, mean)
 
 
-def _fused(a: np.ndarray, b: np.ndarray, c: np.ndarray) -> np.ndarray:
+def _fused(a: np.ndarray, b: np.ndarray | np.float32, c: np.ndarray | np.float32) -> np.ndarray:
     """``a * b + c`` to float32 through float64: a fused multiply-add but for one case in some 2**29."""
     total = np.multiply(a, b, dtype=np.float64)
     total += c
