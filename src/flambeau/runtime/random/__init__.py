@@ -22,8 +22,8 @@ from .discrete import (
     random_int64,
     randperm,
 )
+from .gaussian import normal, normal_like
 from .generator import Generator, default_generator
-from .normal import normal, normal_like
 
 __all__ = [
     "Generator",

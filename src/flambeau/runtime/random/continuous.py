@@ -6,8 +6,8 @@ import math
 
 import numpy as np
 
+from .gaussian import libm, normal_pairs, unit_float32, unit_float64
 from .generator import Generator
-from .normal import libm, normal_pairs, unit_float32, unit_float64
 from .rounding import cast, fma32, fma64
 from .shapes import LARGEST, SCALAR_NAMES, count, real_dtype, refuse_dtype
 

@@ -8,8 +8,8 @@ import warnings
 import numpy as np
 
 from .continuous import exponential
+from .gaussian import libm, unit_float32, unit_float64
 from .generator import Generator
-from .normal import libm, unit_float32, unit_float64
 from .rounding import cast
 from .shapes import DIGITS, LARGEST, SCALAR_NAMES, count, refuse_dtype
 
