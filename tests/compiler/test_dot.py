@@ -49,11 +49,11 @@ def run(a, b, c, d=None, alpha=1, beta=0, plan=None, items=None):
     d = c if d is None else d
     plan = plan or dot.choose(a.dtype.name, batch, m, n, k, strides(a), strides(b))
     scratch = memory.allocate(plan.scratch_bytes)
-    cells = plan.cells(
+    cells = np.array(plan.cells(
         a=address(a), b=address(b), c=address(c), d=address(d), c_row=strides(c)[0], d_row=strides(d)[0],
         batch_strides=tuple(x.strides[0] for x in (a, b, c, d)),
         alpha=alpha, beta=beta, scratch=scratch.address,
-    )  # fmt: skip
+    ), np.int64)  # fmt: skip
     task = ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(plan.function())
     for item in range(plan.items) if items is None else items:
         task(address(cells), item, 0)

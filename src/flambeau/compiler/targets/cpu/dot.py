@@ -16,12 +16,13 @@ from __future__ import annotations
 
 import functools
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from flambeau.compiler.targets.cpu import tiled_dot
 from flambeau.compiler.targets.cpu.builder import Builder, Value
-from flambeau.compiler.targets.cpu.dot_layout import CELL, COUNT, TASK_PARAMETERS, Cells, module, offset
+from flambeau.compiler.targets.cpu.dot_layout import FIELDS, TASK_PARAMETERS, Cells, module, offset
 from flambeau.runtime import blas, jit
 
 ITEMSIZE = {"float32": 4, "float64": 8, "complex64": 8, "complex128": 16}
@@ -74,28 +75,29 @@ class Plan:
     def cells(
         self,
         *,
-        a: int = 0,
-        b: int = 0,
-        c: int = 0,
-        d: int = 0,
+        a: Any = 0,
+        b: Any = 0,
+        c: Any = 0,
+        d: Any = 0,
         c_row: int | None = None,
         d_row: int | None = None,
         batch_strides: tuple[int, int, int, int] = (0, 0, 0, 0),
         alpha: complex = 1,
         beta: complex = 0,
-        scratch: int = 0,
-    ) -> np.ndarray:
-        """Return the cells as an int64 array; a replayed program patches addresses (``CELL["a"]`` ...) in it.
+        scratch: Any = 0,
+    ) -> list[Any]:
+        """Return the cells of a launch: ints, and in the cells of addresses whatever is given for them.
 
-        ``a b c d scratch``: addresses. ``c_row``, ``d_row``: elements from a row of c or d to the next
-        (default n; 0 for d adds one row to all). ``batch_strides``: bytes from one matrix to the next of a, b,
-        c, d. Where ``beta`` is 0, d is not read. c may be d itself; it must not overlap a, b or d otherwise.
+        ``a b c d scratch``: addresses, or what the launch replaces by one. ``c_row``, ``d_row``: elements from
+        a row of c or d to the next (default n; 0 for d adds one row to all). ``batch_strides``: bytes from one
+        matrix to the next of a, b, c, d. Where ``beta`` is 0, d is not read. c may be d itself; it must not
+        overlap a, b or d otherwise.
         """
         batch, m, n, k = self.shape
         part = self.partition
         (a_row, a_column), (b_row, b_column) = self.strides
         a_batch, b_batch, c_batch, d_batch = batch_strides
-        values = dict(
+        values: dict[str, Any] = dict(
             batch=batch, m=m, n=n, k=k, a=a, b=b, c=c, d=d,
             a_row=a_row, a_column=a_column, b_row=b_row, b_column=b_column,
             c_row=n if c_row is None else c_row, d_row=n if d_row is None else d_row,
@@ -105,12 +107,9 @@ class Plan:
             block_k=self.block_k, pack_a=self.pack_a, pack_b=self.pack_b,
             scratch=scratch, scratch_bytes=self.scratch_bytes,
         )  # fmt: skip
-        cells = np.zeros(COUNT, np.int64)
-        for name, value in values.items():
-            cells[CELL[name]] = value
-        _put_number(cells, "alpha", alpha, self.dtype)
-        _put_number(cells, "beta", beta, self.dtype)
-        return cells
+        values["alpha"], values["alpha_imag"] = _number_cells(alpha, self.dtype)
+        values["beta"], values["beta_imag"] = _number_cells(beta, self.dtype)
+        return [values[name] for name in FIELDS]
 
 
 def choose(dtype: str, batch: int, m: int, n: int, k: int, a_strides: Strides, b_strides: Strides) -> Plan:
@@ -206,11 +205,10 @@ def _is_blas_matrix(rows: int, columns: int, strides: Strides) -> bool:
     return plain or transposed
 
 
-def _put_number(cells: np.ndarray, name: str, number: complex, dtype: str) -> None:
-    """Write alpha or beta into the low bytes of its cells."""
-    parts = np.array([number], np.dtype(dtype)) if dtype.startswith("complex") else np.array([number], dtype)
-    start = CELL[name]
-    cells[start : start + 2].view(np.uint8)[: parts.nbytes] = parts.view(np.uint8)
+def _number_cells(number: complex, dtype: str) -> list[int]:
+    """The two cells of alpha or beta: the number's bytes, then zeros."""
+    data = np.array(number, dtype).tobytes()
+    return np.frombuffer(data.ljust(16, b"\0"), np.int64).tolist()
 
 
 # -- OpenBLAS --------------------------------------------------------------------------------------
