@@ -1,0 +1,164 @@
+"""What the optimizers of this package share: a step that walks the groups, checks, and step counts."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+
+from .. import ops
+from ..autograd import enable_grad, no_grad
+from ..dtypes import float32
+from ..tensor import Tensor
+from .optimizer import Optimizer
+
+
+class GroupwiseOptimizer(Optimizer):
+    """An optimizer whose step handles all parameters of a group together.
+
+    A subclass writes ``_initial_state``, what it remembers of a parameter before the first step, and
+    ``_update``, which hands lists to a function of ``_steps``. All implementations here are fused: the
+    arguments ``foreach`` and ``fused``, which choose between implementations in PyTorch, change nothing.
+    """
+
+    def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
+        super().__init__(params, defaults)
+        self._host_arrays: dict[Tensor, np.ndarray] = {}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        super().__setstate__(state)
+        self._host_arrays = {}
+        for group in self.param_groups:
+            for name, default in self.defaults.items():
+                group.setdefault(name, default)
+            for param in group["params"]:
+                _counts_as_tensors(self.state.get(param, {}))
+
+    def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
+        raise NotImplementedError
+
+    def _update(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
+    ) -> None:
+        raise NotImplementedError
+
+    def step(self, closure: Callable[[], Any] | None = None) -> Any:
+        """Update the parameters that have a gradient, once.
+
+        Args:
+            closure: evaluates the model again and returns the loss; it runs with gradients enabled.
+
+        Returns:
+            What ``closure`` returned, or ``None``.
+        """
+        loss = None
+        with no_grad():
+            if closure is not None:
+                with enable_grad():
+                    loss = closure()
+            for group in self.param_groups:
+                self._step_group(group)
+        return loss
+
+    def _step_group(self, group: dict[str, Any]) -> None:
+        params, grads, states = [], [], []
+        state_of = self.state
+        for param in group["params"]:
+            grad = param.grad
+            if grad is None:
+                continue
+            state = state_of.get(param) or self._start_state(group, param)
+            params.append(param)
+            grads.append(grad)
+            states.append(state)
+        if params:
+            self._update(group, params, grads, states)
+
+    def _start_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
+        state = self._initial_state(group, param)
+        if state:
+            self.state[param] = state
+        return state
+
+    def _host_array(self, scalar: Tensor) -> np.ndarray:
+        """The memory of a 0-dim state tensor as NumPy sees it.
+
+        Counts are read and advanced there: a step never waits for pending work to learn its number, and
+        the tensor in ``state`` shows the value as in PyTorch.
+        """
+        array = self._host_arrays.get(scalar)
+        if array is None:
+            array = self._host_arrays[scalar] = scalar.numpy()
+        return array
+
+    def _advance(self, states: list[dict[str, Any]]) -> list[float]:
+        """Add one to the ``"step"`` of each state and return the new numbers."""
+        steps = []
+        for state in states:
+            array = self._host_array(state["step"])
+            array += 1
+            steps.append(float(array))
+        return steps
+
+
+def host_scalar(value: float) -> Tensor:
+    """A float32 0-dim CPU tensor that shares its memory with a NumPy array."""
+    return ops.from_numpy(np.array(value, dtype=np.float32))
+
+
+def _counts_as_tensors(state: dict[str, Any]) -> None:
+    """State dicts of old PyTorch releases hold plain numbers where newer ones hold 0-dim tensors."""
+    for name in ("step", "mu_product", "eta", "mu"):
+        if isinstance(state.get(name), (int, float)):
+            state[name] = ops.tensor(float(state[name]), dtype=float32)
+
+
+def column(states: list[dict[str, Any]], name: str) -> list[Tensor]:
+    """The entry ``name`` of every state."""
+    return [state[name] for state in states]
+
+
+def scalar(value: float | Tensor) -> float:
+    """A hyper-parameter as a Python number; one given as a tensor is read."""
+    return value.item() if isinstance(value, Tensor) else value
+
+
+def check_lr(lr: float | Tensor) -> None:
+    if isinstance(lr, Tensor) and lr.numel() != 1:
+        raise ValueError("Tensor lr must be 1-element")
+    if not lr >= 0.0:
+        raise ValueError(f"Invalid learning rate: {lr}")
+
+
+def check_not_negative(name: str, value: float) -> None:
+    if not value >= 0.0:
+        raise ValueError(f"Invalid {name} value: {value}")
+
+
+def check_betas(betas: tuple[float, float]) -> None:
+    for index, beta in enumerate(betas):
+        if not 0.0 <= scalar(beta) < 1.0:
+            raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
+
+
+def check_implementation(
+    name: str,
+    *,
+    foreach: bool | None = None,
+    fused: bool | None = None,
+    differentiable: bool = False,
+    capturable: bool = False,
+) -> None:
+    """Refuse what asks for more than a choice of implementation."""
+    if differentiable:
+        raise NotImplementedError(f"flambeau: {name}: argument differentiable is not supported yet")
+    if capturable:
+        raise NotImplementedError(f"flambeau: {name}: argument capturable is not supported yet")
+    if fused and foreach:
+        raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
+
+
+def check_real(name: str, param: Tensor) -> None:
+    if param.is_complex():
+        raise NotImplementedError(f"flambeau: {name}: complex parameters are not supported yet")

@@ -1,0 +1,234 @@
+"""Every optimizer against PyTorch: the same parameters, gradients and options give the same numbers."""
+
+from __future__ import annotations
+
+import copy
+import inspect
+import pickle
+
+import numpy as np
+import pytest
+
+torch = pytest.importorskip("torch")
+
+import flambeau as fl  # noqa: E402
+from flambeau import optim  # noqa: E402
+
+SHAPES = [(4, 3), (5,), (), (0, 2)]
+
+CASES = [
+    ("SGD", {}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "dampening": 0.3, "weight_decay": 0.01}),
+    ("SGD", {"lr": 0.1, "momentum": 0.9, "nesterov": True, "maximize": True}),
+    ("SGD", {"weight_decay": 0.1, "foreach": True}),
+    ("Adam", {}),
+    ("Adam", {"lr": 0.1, "betas": (0.5, 0.7), "eps": 1e-3, "weight_decay": 0.1}),
+    ("Adam", {"lr": 0.1, "amsgrad": True, "maximize": True}),
+    ("Adam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("AdamW", {"lr": 0.1}),
+    ("AdamW", {"lr": 0.1, "amsgrad": True, "weight_decay": 0}),
+    ("Adagrad", {"lr": 0.1, "lr_decay": 0.1, "weight_decay": 0.1, "initial_accumulator_value": 0.2}),
+    ("RMSprop", {"lr": 0.1, "weight_decay": 0.1}),
+    ("RMSprop", {"lr": 0.1, "momentum": 0.9, "centered": True, "alpha": 0.5}),
+    ("Adadelta", {"weight_decay": 0.1}),
+    ("Adadelta", {"lr": 0.5, "rho": 0.5, "maximize": True}),
+    ("Adamax", {"lr": 0.1, "weight_decay": 0.1}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 0.1}),
+    ("NAdam", {"lr": 0.1, "weight_decay": 0.1, "decoupled_weight_decay": True, "maximize": True}),
+    ("RAdam", {"lr": 0.1, "weight_decay": 0.1}),
+    ("RAdam", {"lr": 0.1, "betas": (0.9, 0.99), "weight_decay": 0.1, "decoupled_weight_decay": True}),
+    ("Rprop", {}),
+    ("Rprop", {"lr": 0.1, "etas": (0.3, 2.0), "step_sizes": (1e-3, 0.5), "maximize": True}),
+    ("ASGD", {"lr": 0.1, "lambd": 0.01, "weight_decay": 0.1}),
+    ("ASGD", {"lr": 0.1, "t0": 2}),
+]
+NAMES = sorted({name for name, _ in CASES})
+
+
+def arrays(seed: int) -> list[np.ndarray]:
+    rng = np.random.default_rng(seed)
+    return [np.asarray(rng.standard_normal(shape), dtype=np.float32) for shape in SHAPES]
+
+
+def parameters(library) -> list:
+    return [library.tensor(array, requires_grad=True) for array in arrays(0)]
+
+
+def give_gradients(library, params: list, seed: int) -> None:
+    for param, array in zip(params, arrays(seed)):
+        param.grad = library.tensor(array)
+
+
+def plain(value):
+    """Tensors as arrays, so that states of the two libraries can be compared."""
+    if isinstance(value, (torch.Tensor, fl.Tensor)):
+        return value.detach().numpy()
+    if isinstance(value, dict):
+        return {key: plain(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return type(value)(plain(item) for item in value)
+    return value
+
+
+def assert_same(ours, theirs) -> None:
+    assert type(ours) is type(theirs)
+    if isinstance(ours, dict):
+        assert list(ours) == list(theirs)
+        for key in ours:
+            assert_same(ours[key], theirs[key])
+    elif isinstance(ours, list):
+        assert len(ours) == len(theirs)
+        for mine, other in zip(ours, theirs):
+            assert_same(mine, other)
+    elif isinstance(ours, np.ndarray):
+        assert ours.dtype == theirs.dtype
+        np.testing.assert_allclose(ours, theirs, rtol=2e-6, atol=1e-6)
+    else:
+        assert ours == theirs
+
+
+@pytest.mark.parametrize(("name", "options"), CASES)
+def test_steps_and_state_dict(name, options):
+    mine, theirs = parameters(fl), parameters(torch)
+    ours, reference = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(theirs, **options)
+    for seed in range(1, 9):
+        give_gradients(fl, mine, seed)
+        give_gradients(torch, theirs, seed)
+        ours.step()
+        reference.step()
+        assert_same(plain(mine), plain(theirs))
+    assert_same(plain(ours.state_dict()), plain(reference.state_dict()))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_signature_and_text(name):
+    ours, reference = getattr(optim, name), getattr(torch.optim, name)
+    mine, theirs = inspect.signature(ours).parameters, inspect.signature(reference).parameters
+    assert [(p.name, p.kind, p.default) for p in mine.values()] == [
+        (p.name, p.kind, p.default) for p in theirs.values()
+    ]
+    assert repr(ours(parameters(fl))) == repr(reference(parameters(torch)))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_resuming_from_a_state_dict_goes_on_as_before(name):
+    params = parameters(fl)
+    optimizer = getattr(optim, name)(params, lr=0.1)
+    give_gradients(fl, params, 1)
+    optimizer.step()
+
+    resumed_params = [param.detach().clone().requires_grad_() for param in params]
+    resumed = getattr(optim, name)(resumed_params, lr=0.7)
+    resumed.load_state_dict(copy.deepcopy(optimizer.state_dict()))
+    for seed in (2, 3):
+        give_gradients(fl, params, seed)
+        give_gradients(fl, resumed_params, seed)
+        optimizer.step()
+        resumed.step()
+    for param, again in zip(params, resumed_params):
+        np.testing.assert_array_equal(plain(param), plain(again))
+
+
+def test_step_count_is_a_float32_tensor_that_the_user_may_set():
+    params = parameters(fl)
+    optimizer = optim.Adam(params)
+    give_gradients(fl, params, 1)
+    optimizer.step()
+    state = optimizer.state[params[0]]
+    assert state["step"].dtype is fl.float32 and state["step"].shape == ()
+    state["step"].fill_(7)
+    optimizer.step()
+    assert state["step"].item() == 8
+
+
+def test_parameters_without_gradient_are_left_alone():
+    params = parameters(fl)
+    optimizer = optim.Adam(params)
+    params[1].grad = fl.ones(5)
+    optimizer.step()
+    assert list(optimizer.state_dict()["state"]) == [1]
+    np.testing.assert_array_equal(plain(params[0]), arrays(0)[0])
+
+
+def test_nan_and_inf_gradients_spread_as_in_torch():
+    gradient = [float("nan"), float("inf"), -1.0]
+    results = []
+    for library, cls in ((fl, optim.Adam), (torch, torch.optim.Adam)):
+        param = library.zeros(3, requires_grad=True)
+        param.grad = library.tensor(gradient)
+        cls([param], lr=0.1).step()
+        results.append(plain(param))
+    np.testing.assert_allclose(results[0], results[1], rtol=1e-6)
+
+
+def test_closure_runs_with_gradients_and_its_loss_is_returned():
+    param = fl.tensor([1.0, 2.0], requires_grad=True)
+    optimizer = optim.SGD([param], lr=0.1)
+
+    def closure():
+        optimizer.zero_grad()
+        loss = (param * param).sum()
+        loss.backward()
+        return loss
+
+    with fl.no_grad():
+        assert optimizer.step(closure).item() == 5.0
+    np.testing.assert_allclose(plain(param), [0.8, 1.6], rtol=1e-6)
+
+
+def test_learning_rate_as_a_tensor():
+    params, expected = parameters(fl), parameters(fl)
+    optimizers = optim.SGD(params, lr=fl.tensor(0.5)), optim.SGD(expected, lr=0.5)
+    for param_list, optimizer in zip((params, expected), optimizers):
+        give_gradients(fl, param_list, 1)
+        optimizer.step()
+    for param, other in zip(params, expected):
+        np.testing.assert_array_equal(plain(param), plain(other))
+
+
+@pytest.mark.parametrize(
+    ("name", "options"),
+    [
+        ("SGD", {"lr": -1.0}),
+        ("SGD", {"momentum": -0.1}),
+        ("SGD", {"weight_decay": -0.1}),
+        ("SGD", {"nesterov": True}),
+        ("Adam", {"betas": (1.0, 0.9)}),
+        ("Adam", {"betas": (0.9, -0.1)}),
+        ("AdamW", {"eps": -1.0}),
+        ("Adagrad", {"lr_decay": -1.0}),
+        ("Adadelta", {"rho": 1.5}),
+        ("RMSprop", {"alpha": -1.0}),
+        ("Rprop", {"etas": (1.5, 2.0)}),
+        ("NAdam", {"momentum_decay": -1.0}),
+        ("SGD", {"foreach": True, "fused": True}),
+    ],
+)
+def test_options_out_of_range(name, options):
+    with pytest.raises((ValueError, RuntimeError)) as expected:
+        getattr(torch.optim, name)(parameters(torch), **options)
+    with pytest.raises(expected.type) as received:
+        getattr(optim, name)(parameters(fl), **options)
+    assert str(received.value) == str(expected.value)
+
+
+@pytest.mark.parametrize("argument", ["differentiable", "capturable"])
+def test_unsupported_arguments_are_refused_by_name(argument):
+    with pytest.raises(NotImplementedError, match=f"Adam: argument {argument} is not supported yet"):
+        optim.Adam(parameters(fl), **{argument: True})
+
+
+def test_pickled_optimizer_goes_on():
+    params = parameters(fl)
+    optimizer = optim.Adam(params, lr=0.1)
+    give_gradients(fl, params, 1)
+    optimizer.step()
+    copied = pickle.loads(pickle.dumps(optimizer))
+    copied_params = copied.param_groups[0]["params"]
+    give_gradients(fl, params, 2)
+    give_gradients(fl, copied_params, 2)
+    optimizer.step()
+    copied.step()
+    for param, again in zip(params, copied_params):
+        np.testing.assert_array_equal(plain(param), plain(again))
