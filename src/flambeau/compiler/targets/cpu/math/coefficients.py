@@ -1,4 +1,4 @@
-"""Minimax polynomials, lowest order first. Written by tools/math_coefficients.py, which derives them."""
+"""Minimax polynomials, lowest order first. Derived and written by tools/math_coefficients.py."""
 
 from __future__ import annotations
 
@@ -83,29 +83,6 @@ ERF_F32 = _exact(
     "0x1.5405b20000000p-8",
     "-0x1.a3f6fa0000000p-11",
     "0x1.496a200000000p-14",
-)
-
-# log(1 + f) = f - f^2/2 + f^3 p(f), sqrt(1/2) <= 1 + f <= sqrt(2); error 2^-27.4
-LOG_F32 = _exact(
-    "0x1.5555540000000p-2",
-    "-0x1.0002260000000p-2",
-    "0x1.99a00a0000000p-3",
-    "-0x1.54724c0000000p-3",
-    "0x1.22d9f00000000p-3",
-    "-0x1.0d84cc0000000p-3",
-    "0x1.055c6c0000000p-3",
-    "-0x1.38ba540000000p-4",
-)
-
-# log(erfc(a)) = p(a - 1), 1 <= a <= 4; the error is that of erf(a); error 2^-29.9
-LOG_ERFC_F32 = _exact(
-    "-0x1.d97fc00000000p+0",
-    "-0x1.51c9aa0000000p+1",
-    "-0x1.afad340000000p-1",
-    "-0x1.53f93e0000000p-5",
-    "0x1.441abe0000000p-7",
-    "-0x1.deb74a0000000p-10",
-    "0x1.852c580000000p-13",
 )
 
 # (1 + 2a) exp(a^2) erfc(a) = p((a - 4)/(a + 4)), 0 <= a <= 10.2; error 2^-30.5
@@ -229,8 +206,8 @@ ATAN_F64 = _exact(
     "-0x1.10eba78027b4fp-4",
     "0x1.df0e6d07eb66ap-5",
     "-0x1.9ccf26d16b3d1p-5",
-    "0x1.37cd3bbf399a6p-5",
-    "-0x1.2559426870c3ep-6",
+    "0x1.37cd3bbf399a7p-5",
+    "-0x1.2559426870c3fp-6",
 )
 
 # erf(x) = x + x p(x^2), |x| <= 1; error 2^-62.7
@@ -248,17 +225,6 @@ ERF_F64 = _exact(
     "0x1.f7a417db3a385p-27",
     "-0x1.386ad204af917p-30",
     "0x1.0579d87aba023p-34",
-)
-
-# 2 atanh(s) = 2s + s^3 p(s^2), |s| <= 3 - 2 sqrt(2); error 2^-58.5
-LOG_F64 = _exact(
-    "0x1.5555555555592p-1",
-    "0x1.999999997fda4p-2",
-    "0x1.24924941f2310p-2",
-    "0x1.c71c520882bb7p-3",
-    "0x1.74663f15d68c2p-3",
-    "0x1.39a1b60de448cp-3",
-    "0x1.2f05938043af1p-3",
 )
 
 # (1 + 2a) exp(a^2) erfc(a) = p((a - 4)/(a + 4)), 0 <= a <= 27.5; error 2^-59.5
@@ -287,4 +253,145 @@ ERFCX_F64 = _exact(
     "-0x1.e3f01f330d354p-27",
     "0x1.c443a25de7629p-30",
     "0x1.46d1a0cdcb978p-30",
+)
+
+# log(1 + f) = f - f^2/2 + f^3 p(f), sqrt(1/2) <= 1 + f <= sqrt(2); error 2^-27.4
+LOG_F32 = _exact(
+    "0x1.5555540000000p-2",
+    "-0x1.0002260000000p-2",
+    "0x1.99a00a0000000p-3",
+    "-0x1.54724c0000000p-3",
+    "0x1.22d9f00000000p-3",
+    "-0x1.0d84cc0000000p-3",
+    "0x1.055c6c0000000p-3",
+    "-0x1.38ba540000000p-4",
+)
+
+# 2 atanh(s) = 2s + s^3 p(s^2), |s| <= 3 - 2 sqrt(2); error 2^-58.5
+LOG_F64 = _exact(
+    "0x1.5555555555592p-1",
+    "0x1.999999997fda4p-2",
+    "0x1.24924941f2310p-2",
+    "0x1.c71c520882bb7p-3",
+    "0x1.74663f15d68c2p-3",
+    "0x1.39a1b60de448cp-3",
+    "0x1.2f05938043af1p-3",
+)
+
+# log(erfc(a)) = p(a - 1), 1 <= a <= 4; the error is that of erf(a); error 2^-29.9
+LOG_ERFC_F32 = _exact(
+    "-0x1.d97fc00000000p+0",
+    "-0x1.51c9aa0000000p+1",
+    "-0x1.afad340000000p-1",
+    "-0x1.53f93e0000000p-5",
+    "0x1.441abe0000000p-7",
+    "-0x1.deb74a0000000p-10",
+    "0x1.852c580000000p-13",
+)
+
+# 2 atanh(s) = 2s + 2/3 s^3 + s^5 p(s^2), |s| <= 3 - 2 sqrt(2); error 2^-72.5
+POW_LOG_F64 = _exact(
+    "0x1.9999999999996p-2",
+    "0x1.2492492493034p-2",
+    "0x1.c71c71c5807ccp-3",
+    "0x1.745d183248d70p-3",
+    "0x1.3b1362b8b83afp-3",
+    "0x1.1120b53936148p-3",
+    "0x1.de3381661965fp-4",
+    "0x1.eb1094e3dc3aep-4",
+)
+
+# 2 atanh(s) / ln(2) = s p(s^2), |s| <= 3 - 2 sqrt(2), for the power of a float32; error 2^-43.6
+POW_LOG2_F64 = _exact(
+    "0x1.71547652b8250p+1",
+    "0x1.ec709dc53db31p-1",
+    "0x1.2776c291e7789p-1",
+    "0x1.a61a2fc270301p-2",
+    "0x1.479531681fd90p-2",
+    "0x1.21b2d289715e1p-2",
+)
+
+# 2^r = 1 + r p(r), |r| <= 1/2, for the power of a float32; error 2^-39.7
+POW_EXP2_F64 = _exact(
+    "0x1.62e42fef7a757p-1",
+    "0x1.ebfbdff7c5a9dp-3",
+    "0x1.c6b08defcfb2dp-5",
+    "0x1.3b2ab7f40c220p-7",
+    "0x1.5d872961fd8c1p-10",
+    "0x1.4306bfd0f6d95p-13",
+    "0x1.00ee149e592c7p-16",
+    "0x1.663660cc97556p-20",
+)
+
+# erfinv(x) = x p(w - 2.5), w = -log(1 - x^2) <= 5; error 2^-21.8
+ERFINV_CENTER_F64 = _exact(
+    "0x1.805c5a1d0e2f0p+0",
+    "0x1.f91f232f77d5fp-3",
+    "-0x1.11b1ff6bd80f2p-8",
+    "-0x1.48e4ea02b47d6p-10",
+    "0x1.c7c9653605c3bp-13",
+    "-0x1.12c09968406bap-18",
+    "-0x1.ab9a1689b3f51p-19",
+    "0x1.52e74ae791dadp-22",
+)
+
+# erfinv(x) = x p(sqrt(w) - 4), 5 <= w <= 37; error 2^-20.4
+ERFINV_TAIL_F64 = _exact(
+    "0x1.eb7dfcbf1cfe5p+1",
+    "0x1.026ee79859672p+0",
+    "0x1.5004612c249d7p-10",
+    "-0x1.e234cfeb179ccp-11",
+    "0x1.21f24a15cbd95p-12",
+    "-0x1.a84d5047e738bp-15",
+    "0x1.4cc8036c73747p-14",
+    "-0x1.24f38fcd913a2p-14",
+    "0x1.4a732bb37c44ap-16",
+    "-0x1.4dedac0612832p-20",
+)
+
+# lgamma(x) = (x - 1)(x - 2) p(x - 1.5), 1 <= x <= 2; error 2^-59.5
+LGAMMA_F64 = _exact(
+    "0x1.eeb95b094c191p-2",
+    "-0x1.2aed059bd608ap-3",
+    "0x1.01af62a2929bfp-4",
+    "-0x1.007aa83cee0f6p-5",
+    "0x1.133423527f401p-6",
+    "-0x1.34dbda14a686dp-7",
+    "0x1.64f0664c351e6p-8",
+    "-0x1.a503522915e03p-9",
+    "0x1.f814babf66a1bp-10",
+    "-0x1.313e8bdfd8480p-10",
+    "0x1.750a77bdb757bp-11",
+    "-0x1.cb448935ea187p-12",
+    "0x1.1c7e512bae174p-12",
+    "-0x1.624491fc96e08p-13",
+    "0x1.b9e22cc70bec9p-14",
+    "-0x1.153197d133f4fp-14",
+    "0x1.68ff120059389p-15",
+    "-0x1.cb35a84fa5c56p-16",
+    "0x1.ba0ab8a223aaap-17",
+    "-0x1.0e3b8f4418316p-17",
+    "0x1.97ad79e8ef34ep-17",
+    "-0x1.0c1f85162cd18p-17",
+)
+
+# lgamma(x) = (x - 1/2) log(x) - x + log(2 pi)/2 + p(1/x^2)/x, x >= 8; error relative to the result; error 2^-63.9
+STIRLING_F64 = _exact(
+    "0x1.5555555555555p-4",
+    "-0x1.6c16c16c14af5p-9",
+    "0x1.a01a017e8a57ap-11",
+    "-0x1.38134e16385ecp-11",
+    "0x1.b92c9394ddecep-11",
+    "-0x1.ef980fc3049cdp-10",
+    "0x1.4c38483c5267bp-8",
+)
+
+# digamma(x) = log(x) - 1/(2x) - p(1/x^2)/x^2, x >= 8; error 2^-57.6
+DIGAMMA_F64 = _exact(
+    "0x1.5555555555535p-4",
+    "-0x1.1111110fe7f42p-7",
+    "0x1.04103a2706c65p-8",
+    "-0x1.11099d98fae43p-8",
+    "0x1.eccb5e64bb374p-8",
+    "-0x1.225459a18c003p-6",
 )

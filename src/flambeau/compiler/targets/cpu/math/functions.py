@@ -5,7 +5,14 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from flambeau.compiler.targets.cpu.builder import Builder, Value, element
-from flambeau.compiler.targets.cpu.math import error_function, exponential, logarithm, trigonometric
+from flambeau.compiler.targets.cpu.math import (
+    error_function,
+    exponential,
+    inverse_trigonometric,
+    logarithm,
+    power,
+    trigonometric,
+)
 from flambeau.compiler.targets.cpu.math.lanes import Lanes, sqrt
 
 
@@ -14,8 +21,12 @@ def _rsqrt(x: Lanes) -> Lanes:
 
 
 _FUNCTIONS: dict[str, Callable[..., Lanes]] = {
+    "acos": inverse_trigonometric.acos,
     "acosh": logarithm.acosh,
+    "asin": inverse_trigonometric.asin,
     "asinh": logarithm.asinh,
+    "atan": inverse_trigonometric.atan,
+    "atan2": inverse_trigonometric.atan2,
     "atanh": logarithm.atanh,
     "cos": trigonometric.cos,
     "cosh": exponential.cosh,
@@ -28,6 +39,7 @@ _FUNCTIONS: dict[str, Callable[..., Lanes]] = {
     "log10": logarithm.log10,
     "log1p": logarithm.log1p,
     "log2": logarithm.log2,
+    "pow": power.pow,
     "rsqrt": _rsqrt,
     "sigmoid": exponential.sigmoid,
     "sin": trigonometric.sin,

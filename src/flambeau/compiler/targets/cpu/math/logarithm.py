@@ -26,7 +26,7 @@ def split(x: Lanes) -> tuple[Lanes, Lanes]:
     return offset >> mantissa, m
 
 
-def _split_any(x: Lanes) -> tuple[Lanes, Lanes]:
+def split_any(x: Lanes) -> tuple[Lanes, Lanes]:
     """Like `split`, with e as a float, for denormal x too."""
     digits = x.pick(25.0, 54.0)
     tiny = x < x.pick(2.0**-126, 2.0**-1022)
@@ -59,19 +59,19 @@ def _with_limits(x: Lanes, result: Lanes) -> Lanes:
 
 
 def log(x: Lanes) -> Lanes:
-    e, m = _split_any(x)
+    e, m = split_any(x)
     return _with_limits(x, _natural(e, m - 1.0))
 
 
 def log2(x: Lanes) -> Lanes:
-    e, m = _split_any(x)
+    e, m = split_any(x)
     f = m - 1.0
     return _with_limits(x, fma(f + _tail(f), _LOG2_E, e))
 
 
 def log10(x: Lanes) -> Lanes:
     high, low = _LOG10_2_SINGLE if x.single else _LOG10_2_DOUBLE
-    e, m = _split_any(x)
+    e, m = split_any(x)
     f = m - 1.0
     return _with_limits(x, fma(e, high, fma(e, low, (f + _tail(f)) * _LOG10_E)))
 

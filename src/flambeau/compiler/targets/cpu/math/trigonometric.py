@@ -33,7 +33,7 @@ def _reduce(x: Lanes) -> tuple[Lanes, Lanes | None, Lanes]:
     return total, (reduced - total) + error, quadrant
 
 
-def _sin_cos(r: Lanes, tail: Lanes | None) -> tuple[Lanes, Lanes]:
+def sin_cos(r: Lanes, tail: Lanes | None) -> tuple[Lanes, Lanes]:
     """sin(r + tail) and cos(r + tail) for |r| <= pi/4."""
     z = r * r
     sine, cosine = polynomial(z, r.table("SIN")), polynomial(z, r.table("COS"))
@@ -69,7 +69,7 @@ def _finish(name: str, formula: Callable[[Lanes, Lanes, Lanes], Lanes]) -> Calla
 
     def function(x: Lanes) -> Lanes:
         r, tail, quadrant = _reduce(x)
-        result = formula(*_sin_cos(r, tail), quadrant)
+        result = formula(*sin_cos(r, tail), quadrant)
         if name != "cos":
             result = where(x.equals(0.0), x, result)
         return _repair_huge(x, result, name)
