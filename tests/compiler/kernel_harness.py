@@ -6,6 +6,7 @@ import ctypes
 import struct
 from collections.abc import Sequence
 
+import llvmlite.binding as llvm
 import numpy as np
 
 from flambeau.compiler.kernel import Arg, Kernel, Node
@@ -61,6 +62,7 @@ def run(
 def compile_kernel(kernel: Kernel):
     """The native function of a kernel."""
     ir = join_module([emit_kernel(kernel, "kernel", jit.target())])
+    llvm.parse_assembly(ir).verify()
     address = jit.compile_ir(ir, ["kernel"])["kernel"]
     return ctypes.CFUNCTYPE(None, ctypes.c_void_p, ctypes.c_int64, ctypes.c_int64)(address)
 

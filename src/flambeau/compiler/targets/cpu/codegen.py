@@ -19,7 +19,7 @@ from typing import Protocol
 from flambeau.compiler.kernel import COSTLY, INNER, MIDDLE, Kernel, Pass, plan
 from flambeau.compiler.targets.cpu.builder import Builder, Value, vector
 from flambeau.compiler.targets.cpu.elementwise import lower
-from flambeau.compiler.targets.cpu.frame import Block, Frame
+from flambeau.compiler.targets.cpu.frame import Block, Frame, new_block
 from flambeau.compiler.targets.cpu.layout import Layout, layout, scratch_bytes
 from flambeau.compiler.targets.cpu.memory import Memory
 from flambeau.compiler.targets.cpu.reduce import Accumulator
@@ -230,12 +230,12 @@ class _Emitter:
         whole = copies * self.count
         end = b.add(low, b.and_(b.sub(high, low), b.i64(-whole)))
         with b.loop(low, end, whole) as start:
-            body(frame.child(block=Block(b, start, self.count, copies)))
+            body(frame.child(block=new_block(b, start, self.count, copies)))
         with b.loop(end, high, self.count) as start:
             left = b.smin(b.sub(high, start), b.i64(self.count))
             left = b.splat(b.convert(left, "i32"), self.count)
             mask = b.icmp("slt", b.iota(self.count, "i32"), left)
-            body(frame.child(block=Block(b, start, self.count, 1, mask)))
+            body(frame.child(block=new_block(b, start, self.count, 1, mask)))
 
     def _body(self, frame: Frame, sweep: Pass, accumulators: dict[int, Accumulator]) -> None:
         """The innermost code of a pass, for one block."""

@@ -50,7 +50,7 @@ def _differs_in_sign(b: Builder, r: Value, y: Value) -> Value:
 
 
 def _divide_integers(b: Builder, x: Value, y: Value, signed: bool) -> tuple[Value, Value]:
-    """The quotient rounded towards zero, and what remains; 0 and x for a division by zero."""
+    """The quotient rounded towards zero, and what remains; 0 and 0 for a division by zero."""
     zero, one = b.constant(y.type, 0), b.constant(y.type, 1)
     by_zero = b.icmp("eq", y, zero)
     if bits(x.type) < 64 and lanes(x.type):
@@ -62,8 +62,7 @@ def _divide_integers(b: Builder, x: Value, y: Value, signed: bool) -> tuple[Valu
         by_minus_one = b.icmp("eq", y, b.constant(y.type, -1))
         q = b.sdiv(x, b.select(b.or_(by_zero, by_minus_one), one, y))
         q = b.select(by_minus_one, b.sub(zero, x), q)
-    q = b.select(by_zero, zero, q)
-    return q, b.sub(x, b.mul(q, y))
+    return b.select(by_zero, zero, q), b.select(by_zero, zero, b.sub(x, b.mul(q, y)))
 
 
 def _quotient_by_double(b: Builder, x: Value, y: Value, signed: bool) -> Value:

@@ -37,7 +37,7 @@ def lower(b: Builder, node: Node, inputs: Sequence[Value], input_dtype: str) -> 
     rule = rules.get(op) or _ANY.get(op)
     if rule:
         return rule(b, *inputs, signed=is_signed(input_dtype))
-    if is_floating(input_dtype):
+    if is_floating(input_dtype) and op in math.NAMES:
         return math.emit(b, op, *inputs)
     raise NotImplementedError(f"kernel: {op} is not supported for {input_dtype}")
 

@@ -14,19 +14,17 @@ class Block:
     ``mask`` tells the lanes that exist (None: all do); a masked block has one copy.
     """
 
-    b: Builder
     start: Value
     lanes: int
     copies: int
-    mask: Value | None = None
-    _offsets: dict[int, Value] = field(default_factory=dict)
+    mask: Value | None
+    offsets: dict[int, Value]
 
-    def offset(self, itemsize: int) -> Value:
-        """The byte offset of ``start`` in contiguous memory."""
-        if itemsize not in self._offsets:
-            shift = self.b.i64(itemsize.bit_length() - 1)
-            self._offsets[itemsize] = self.b.shl(self.start, shift) if itemsize > 1 else self.start
-        return self._offsets[itemsize]
+
+def new_block(b: Builder, start: Value, lanes: int, copies: int, mask: Value | None = None) -> Block:
+    """A block from ``start`` on. ``offsets`` holds, for each size of an element, the bytes before ``start``."""
+    offsets = {size: b.shl(start, b.i64(size.bit_length() - 1)) for size in (1, 2, 4, 8)}
+    return Block(start, lanes, copies, mask, offsets)
 
 
 @dataclass

@@ -75,7 +75,7 @@ class Memory:
 
     def _contiguous_at(self, arg: Arg, pointer: Value, block: Block, copy: int) -> Value:
         size = size_of(arg.dtype)
-        return self.b.gep(self.b.gep(pointer, block.offset(size)), copy * block.lanes * size)
+        return self.b.gep(self.b.gep(pointer, block.offsets[size]), copy * block.lanes * size)
 
     # -- loads and stores ------------------------------------------------------------------------
 
