@@ -136,6 +136,19 @@ def test_packing_and_blocks_of_k(pack_a, orders):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("shape", [(1, 50), (2, 19), (3, 21), (4, 5), (50, 1), (19, 2), (21, 3), (1, 1)])
+def test_few_rows_or_columns(dtype, shape):
+    """Both operands contiguous along k; one row is added to all, c has gaps between its rows."""
+    (m, n), k = shape, 37
+    a, b, bias = random((2, m, k), dtype, 1), laid_out(random((2, k, n), dtype, 2), "T"), random(n, dtype, 3)
+    wide = np.full((2, m, n + 2), 7, dtype)
+    plan = run(a, b, wide[..., :n], np.broadcast_to(bias, (2, m, n)), alpha=0.5, beta=2)
+    assert plan.kind == "skinny"
+    assert_close(wide[..., :n], 0.5 * (a @ b) + 2 * bias, dtype, k)
+    assert (wide[..., n:] == 7).all()
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_blas_agrees_with_tiles(dtype):
     a, b = laid_out(random((2, 70, 90), dtype, 1), "T"), random((2, 90, 50), dtype, 2)
     tiles, library = np.empty((2, 70, 50), dtype), np.empty((2, 70, 50), dtype)

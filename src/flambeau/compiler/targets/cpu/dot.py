@@ -4,11 +4,12 @@ A product ``c = alpha * (a @ b) + beta * d`` over a batch is described by 8-byte
 and computed by a task ``void task(ptr cells, i64 item, i64 thread)``. Its items partition batch x row tiles x
 column tiles, by sizes only, so the bits of the result do not depend on the number of threads.
 
-There are two kinds of tasks: generated register tiles (:mod:`tiled_dot`: float32 and float64), and OpenBLAS
-(complex64 and complex128 besides). :func:`choose` is the one place that decides between them::
+There are three kinds of tasks: for float32 and float64, generated register tiles (:mod:`tiled_dot`), and dot
+products where there are few rows or columns (:mod:`skinny_dot`); for complex64 and complex128, OpenBLAS
+(which takes the real ones too). :func:`choose` is the one place that decides between them::
 
     plan = choose("float32", batch, m, n, k, (a_row, a_column), (b_row, b_column))
-    cells = plan.cells(a=..., b=..., c=..., ...)
+    cells = plan.cells(a=..., b=..., c=..., scratch=..., batch_strides=...)
     # items 0 .. plan.items - 1 of plan.function(), plan.scratch_bytes of scratch a thread
 """
 
@@ -20,7 +21,7 @@ from typing import Any
 
 import numpy as np
 
-from flambeau.compiler.targets.cpu import tiled_dot
+from flambeau.compiler.targets.cpu import skinny_dot, tiled_dot
 from flambeau.compiler.targets.cpu.builder import Builder, Value
 from flambeau.compiler.targets.cpu.dot_layout import FIELDS, TASK_PARAMETERS, Cells, module, offset
 from flambeau.runtime import blas, jit
@@ -29,9 +30,11 @@ ITEMSIZE = {"float32": 4, "float64": 8, "complex64": 8, "complex128": 16}
 _LETTER = {"float32": "s", "float64": "d", "complex64": "c", "complex128": "z"}
 
 _ITEM_FLOPS = 4_000_000  # about 20 us on one core: less is not worth a fork
+_ITEM_BYTES = 1 << 19  # as long for products that only read memory
 _LARGE_ITEM_FLOPS = 64_000_000  # more than 8 items are made of at least this much each
 _MAX_ITEMS = 64
 _BLOCK_K = 256  # a block of a panel, 256 x 64 floats, is a quarter of a modest second-level cache
+_SKINNY = 4  # so few rows or columns are dot products
 _PACK_ROWS = 192  # a panel of b passes over so many rows that a copy in order pays
 _PACK_DEPTH = 512  # columns of a so long apart that they meet in the same cache sets
 
@@ -55,7 +58,7 @@ class Plan:
     """How a product is computed. ``items`` and ``scratch_bytes`` (a thread) are what the launch needs."""
 
     dtype: str
-    kind: str  # "tiled" or "blas"
+    kind: str  # "tiled", "skinny" or "blas"
     shape: tuple[int, int, int, int]  # batch, m, n, k
     strides: tuple[Strides, Strides]  # (row, column) of a and b, in elements
     partition: Partition
@@ -63,6 +66,7 @@ class Plan:
     pack_a: int = 0
     pack_b: int = 0
     scratch_bytes: int = 0
+    swapped: bool = False  # computed as c' = b' @ a'; shape and strides are those of that product
 
     @property
     def items(self) -> int:
@@ -70,7 +74,7 @@ class Plan:
 
     def function(self) -> int:
         """The address of the task, compiled at the first call."""
-        return tiled_dot.task(self.dtype) if self.kind == "tiled" else gemm_task(self.dtype)
+        return _TASKS[self.kind](self.dtype)
 
     def cells(
         self,
@@ -88,19 +92,25 @@ class Plan:
     ) -> list[Any]:
         """Return the cells of a launch: ints, and in the cells of addresses whatever is given for them.
 
-        ``a b c d scratch``: addresses, or what the launch replaces by one. ``c_row``, ``d_row``: elements from
-        a row of c or d to the next (default n; 0 for d adds one row to all). ``batch_strides``: bytes from one
-        matrix to the next of a, b, c, d. Where ``beta`` is 0, d is not read. c may be d itself; it must not
-        overlap a, b or d otherwise.
+        ``a b c d scratch``: addresses, or what the launch replaces by one. ``c_row``, ``d_row``: elements
+        from a row of c or d to the next (default n; 0 for d adds one row to all). ``batch_strides``: bytes
+        from one matrix to the next of a, b, c, d. Where ``beta`` is 0, d is not read. c may be d itself; it
+        must not overlap a, b or d otherwise.
         """
         batch, m, n, k = self.shape
         part = self.partition
         (a_row, a_column), (b_row, b_column) = self.strides
         a_batch, b_batch, c_batch, d_batch = batch_strides
+        given_n = m if self.swapped else n
+        c_strides = (given_n if c_row is None else c_row, 1)
+        d_strides = (given_n if d_row is None else d_row, 1)
+        if self.swapped:
+            a, b, a_batch, b_batch = b, a, b_batch, a_batch
+            c_strides, d_strides = c_strides[::-1], d_strides[::-1]
         values: dict[str, Any] = dict(
             batch=batch, m=m, n=n, k=k, a=a, b=b, c=c, d=d,
             a_row=a_row, a_column=a_column, b_row=b_row, b_column=b_column,
-            c_row=n if c_row is None else c_row, d_row=n if d_row is None else d_row,
+            c_row=c_strides[0], c_column=c_strides[1], d_row=d_strides[0], d_column=d_strides[1],
             a_batch=a_batch, b_batch=b_batch, c_batch=c_batch, d_batch=d_batch,
             batch_chunk=part.batch_chunk, tile_m=part.tile_m, tile_n=part.tile_n,
             tiles_m=part.tiles_m, tiles_n=part.tiles_n,
@@ -126,10 +136,22 @@ def choose(dtype: str, batch: int, m: int, n: int, k: int, a_strides: Strides, b
     shape, strides = (batch, m, n, k), (a_strides, b_strides)
     if dtype not in tiled_dot.ITEMSIZE:
         return Plan(dtype, "blas", shape, strides, partition_)
+    if min(m, n) <= _SKINNY and (k == 1 or a_strides[1] == b_strides[0] == 1):
+        return _skinny(dtype, shape, strides)
     pack_a, pack_b = _pack_a(k, a_strides, partition_), _pack_b(n, b_strides, partition_)
     block_k = max(min(k, _BLOCK_K), 1)
     scratch = tiled_dot.scratch_bytes(dtype, partition_.tile_m, block_k, pack_a, pack_b)
     return Plan(dtype, "tiled", shape, strides, partition_, block_k, pack_a, pack_b, scratch)
+
+
+def _skinny(dtype: str, shape: tuple[int, int, int, int], strides: tuple[Strides, Strides]) -> Plan:
+    """The fewer of rows and columns become the rows."""
+    batch, m, n, k = shape
+    swapped = n < m
+    if swapped:
+        m, n = n, m
+        strides = (strides[1][::-1], strides[0][::-1])
+    return Plan(dtype, "skinny", (batch, m, n, k), strides, partition(batch, m, n, k, dtype), swapped=swapped)
 
 
 def supports(dtype: str, m: int, n: int, k: int, a_strides: Strides, b_strides: Strides) -> bool:
@@ -150,7 +172,8 @@ def partition(batch: int, m: int, n: int, k: int, dtype: str) -> Partition:
     The number of items is a power of two where the sizes allow: two, four or eight threads share evenly.
     """
     flops = 2 * batch * m * n * k * (4 if dtype.startswith("complex") else 1)
-    wanted = min(flops // _ITEM_FLOPS, 8)
+    nbytes = batch * (m * k + k * n + m * n) * ITEMSIZE[dtype]
+    wanted = min(max(flops // _ITEM_FLOPS, nbytes // _ITEM_BYTES), 8)
     wanted = max(wanted, min(flops // _LARGE_ITEM_FLOPS, _MAX_ITEMS), 1)
     wanted = 1 << (int(wanted).bit_length() - 1)
     batch_chunk = max(-(-batch // wanted), 1)
@@ -283,3 +306,6 @@ def _scale(cells: Cells, name: str, dtype: str) -> Value:
     if dtype.startswith("complex"):
         return cells.address(name)
     return cells.read(name, "float" if dtype == "float32" else "double")
+
+
+_TASKS = {"tiled": tiled_dot.task, "skinny": skinny_dot.task, "blas": gemm_task}

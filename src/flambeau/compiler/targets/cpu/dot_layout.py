@@ -10,7 +10,8 @@ from flambeau.compiler.targets.cpu.builder import Builder, Value
 FIELDS = (
     "batch", "m", "n", "k",
     "a", "b", "c", "d",  # addresses; d may be c
-    "a_row", "a_column", "b_row", "b_column", "c_row", "d_row",  # strides in elements; columns of c and d: 1
+    "a_row", "a_column", "b_row", "b_column",  # strides in elements
+    "c_row", "c_column", "d_row", "d_column",  # the columns' are 1 but in skinny_dot
     "a_batch", "b_batch", "c_batch", "d_batch",  # strides in bytes; 0 shares one matrix
     "alpha", "alpha_imag", "beta", "beta_imag",  # in the low bytes; complex64 fills one cell, complex128 two
     "batch_chunk", "tile_m", "tile_n", "tiles_m", "tiles_n",  # what one item covers
