@@ -11,7 +11,7 @@ from flambeau.compiler.targets.cpu import dot, tiled_dot
 from flambeau.runtime import memory
 
 SIZES = [(1, 1, 1), (5, 3, 2), (6, 64, 16), (7, 65, 17), (13, 48, 300), (64, 130, 100), (200, 20, 33),
-         (1, 200, 70), (200, 1, 70), (3, 33, 0)]  # fmt: skip
+         (1, 200, 70), (200, 1, 70), (3, 2100, 70), (3, 33, 0)]  # fmt: skip
 TOLERANCE = {"float32": 1e-5, "complex64": 1e-5, "float64": 1e-13, "complex128": 1e-13}
 
 
@@ -136,10 +136,10 @@ def test_packing_and_blocks_of_k(pack_a, orders):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", [(1, 50), (2, 19), (3, 21), (4, 5), (50, 1), (19, 2), (21, 3), (1, 1)])
+@pytest.mark.parametrize("shape", [(1, 50), (2, 19), (3, 21), (4, 5), (7, 30), (50, 1), (19, 2), (21, 3), (1, 1)])
 def test_few_rows_or_columns(dtype, shape):
     """Both operands contiguous along k; one row is added to all, c has gaps between its rows."""
-    (m, n), k = shape, 37
+    (m, n), k = shape, 24 * min(shape) + 13
     a, b, bias = random((2, m, k), dtype, 1), laid_out(random((2, k, n), dtype, 2), "T"), random(n, dtype, 3)
     wide = np.full((2, m, n + 2), 7, dtype)
     plan = run(a, b, wide[..., :n], np.broadcast_to(bias, (2, m, n)), alpha=0.5, beta=2)

@@ -34,7 +34,11 @@ _ITEM_BYTES = 1 << 19  # as long for products that only read memory
 _LARGE_ITEM_FLOPS = 64_000_000  # more than 8 items are made of at least this much each
 _MAX_ITEMS = 64
 _BLOCK_K = 256  # a block of a panel, 256 x 64 floats, is a quarter of a modest second-level cache
-_SKINNY = 4  # so few rows or columns are dot products
+_SKINNY = 16  # so few rows or columns are dot products ...
+_SKINNY_DEPTH = 24  # ... if k is so many times longer, to pay for adding the lanes at the end
+_STREAM_ROWS = 8  # so few rows of a read b once, from memory if its rows are long:
+_STREAM_COLUMNS = 2048
+_STREAM_BLOCK_K = 32  # then few rows of b at a time, as streams that the processor fetches ahead
 _PACK_ROWS = 192  # a panel of b passes over so many rows that a copy in order pays
 _PACK_DEPTH = 512  # columns of a so long apart that they meet in the same cache sets
 
@@ -136,10 +140,11 @@ def choose(dtype: str, batch: int, m: int, n: int, k: int, a_strides: Strides, b
     shape, strides = (batch, m, n, k), (a_strides, b_strides)
     if dtype not in tiled_dot.ITEMSIZE:
         return Plan(dtype, "blas", shape, strides, partition_)
-    if min(m, n) <= _SKINNY and (k == 1 or a_strides[1] == b_strides[0] == 1):
+    if a_strides[1] == b_strides[0] == 1 and min(m, n) <= min(_SKINNY, k // _SKINNY_DEPTH):
         return _skinny(dtype, shape, strides)
     pack_a, pack_b = _pack_a(k, a_strides, partition_), _pack_b(n, b_strides, partition_)
-    block_k = max(min(k, _BLOCK_K), 1)
+    streams = m <= _STREAM_ROWS and n >= _STREAM_COLUMNS and not pack_b
+    block_k = max(min(k, _STREAM_BLOCK_K if streams else _BLOCK_K), 1)
     scratch = tiled_dot.scratch_bytes(dtype, partition_.tile_m, block_k, pack_a, pack_b)
     return Plan(dtype, "tiled", shape, strides, partition_, block_k, pack_a, pack_b, scratch)
 

@@ -70,16 +70,21 @@ def _micro_kernel(dtype: str, rows: int, columns: int) -> tuple[str, Builder]:
             for factor, row in zip(factors, totals):
                 b.store(b.fma(factor, column, b.load(type, row[j])), row[j])
 
-    adds = b.fcmp("une", beta, b.constant(scalar, 0.0))
+    size = ITEMSIZE[dtype]
+    sums = b.alloca(f"[{rows * columns * size} x i8]")
     for i, row in enumerate(totals):
         for j, total in enumerate(row):
-            with b.if_(b.and_(b.icmp("slt", b.i64(i), height), b.icmp("slt", b.i64(j), width))):
-                result = b.alloca(scalar)
-                b.store(b.fmul(alpha, _sum(b, b.load(type, total))), result)
-                with b.if_(adds):
-                    addend = b.load(scalar, offset(b, d, (b.i64(i), d_row), (b.i64(j), d_column)))
-                    b.store(b.fma(beta, addend, b.load(scalar, result)), result)
-                b.store(b.load(scalar, result), offset(b, c, (b.i64(i), c_row), (b.i64(j), c_column)))
+            b.store(_sum(b, b.load(type, total)), b.gep(sums, (i * columns + j) * size))
+    adds = b.fcmp("une", beta, b.constant(scalar, 0.0))
+    rows_stored, columns_stored = b.smin(height, b.i64(rows)), b.smin(width, b.i64(columns))
+    with b.loop(0, rows_stored) as i, b.loop(0, columns_stored) as j:
+        place = offset(b, sums, (i, b.i64(columns * size)), (j, b.i64(size)))
+        result = b.alloca(scalar)
+        b.store(b.fmul(alpha, b.load(scalar, place)), result)
+        with b.if_(adds):
+            addend = b.load(scalar, offset(b, d, (i, d_row), (j, d_column)))
+            b.store(b.fma(beta, addend, b.load(scalar, result)), result)
+        b.store(b.load(scalar, result), offset(b, c, (i, c_row), (j, c_column)))
     parameters = (*_KERNEL_PARAMETERS, alpha, beta)
     return b.finish(f"skinny{rows}", parameters, attributes="nounwind noinline", linkage="internal"), b
 

@@ -120,21 +120,27 @@ def _micro_kernel(dtype: str, width: int, rows: int) -> tuple[str, Builder]:
             for total, column in zip(row, vectors):
                 b.store(b.fma(factor, column, b.load(type, total)), total)
 
+    # The tile passes through memory, so that one loop over its rows writes it: straight code for each row
+    # would make most of the kernel.
+    row_bytes = width * count * itemsize
+    tile = b.alloca(f"[{rows * row_bytes} x i8]")
+    for i, row in enumerate(totals):
+        for j, total in enumerate(row):
+            b.store(b.load(type, total), b.gep(tile, i * row_bytes + j * count * itemsize))
     adds = b.fcmp("une", beta, b.constant(beta.type, 0.0))
     scale, weight = b.splat(alpha, count), b.splat(beta, count)
-    for i, row in enumerate(totals):
-        stored = b.and_(b.icmp("sge", b.i64(i), first), b.icmp("slt", b.i64(i), valid))
-        with b.if_(stored):
-            for total in row:
-                b.store(b.fmul(b.load(type, total), scale), total)
-            with b.if_(adds):
-                addend = offset(b, d, (b.i64(i), d_row))
-                for j, total in enumerate(row):
-                    term = b.load(type, b.gep(addend, j * count * itemsize), mask=masks[j])
-                    b.store(b.fma(weight, term, b.load(type, total)), total)
-            target = offset(b, c, (b.i64(i), c_row))
-            for j, total in enumerate(row):
-                b.store(b.load(type, total), b.gep(target, j * count * itemsize), mask=masks[j])
+    with b.loop(first, b.smin(valid, b.i64(rows))) as i:
+        computed = offset(b, tile, (i, b.i64(row_bytes)))
+        addend, target = offset(b, d, (i, d_row)), offset(b, c, (i, c_row))
+        result = [b.alloca(type) for _ in range(width)]
+        for j in range(width):
+            b.store(b.fmul(b.load(type, b.gep(computed, j * count * itemsize)), scale), result[j])
+        with b.if_(adds):
+            for j in range(width):
+                term = b.load(type, b.gep(addend, j * count * itemsize), mask=masks[j])
+                b.store(b.fma(weight, term, b.load(type, result[j])), result[j])
+        for j in range(width):
+            b.store(b.load(type, result[j]), b.gep(target, j * count * itemsize), mask=masks[j])
     parameters = (*_KERNEL_PARAMETERS, alpha, beta)
     return b.finish(f"tile{width}", parameters, attributes="nounwind noinline", linkage="internal"), b
 
