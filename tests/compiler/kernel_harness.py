@@ -81,7 +81,11 @@ def make_cells(kernel, arrays, shape, scalars=(), chunk=0, gathered=None):
     error = np.zeros(2, np.int64)
     size = scratch_bytes(kernel, int(np.prod(middle)) * inner)
     scratch = np.full(size + 64, 0xA5, np.uint8)
-    cells[where.error], cells[where.scratch], cells[where.scratch_bytes] = error.ctypes.data, scratch.ctypes.data, size
+    cells[where.error], cells[where.scratch], cells[where.scratch_bytes] = (
+        error.ctypes.data,
+        scratch.ctypes.data,
+        size,
+    )
     for position, (arg, own) in enumerate(zip(where.args, arrays, strict=True)):
         strides = list(own.strides)
         cells[arg.pointer] = own.ctypes.data
@@ -92,15 +96,29 @@ def make_cells(kernel, arrays, shape, scalars=(), chunk=0, gathered=None):
         cells[list(arg.middle)] = strides[kernel.outer : kernel.outer + len(arg.middle)]
         if arg.inner is not None:
             cells[arg.inner] = strides[-1]
-        for (size_cell, stride_cell), (axis, stride) in zip(arg.gather, (gathered or {}).get(position, ()), strict=True):
+        for (size_cell, stride_cell), (axis, stride) in zip(
+            arg.gather, (gathered or {}).get(position, ()), strict=True
+        ):
             cells[size_cell], cells[stride_cell] = axis, stride
     for cell, dtype, number in zip(where.scalars, kernel.scalars, scalars, strict=True):
-        packed = struct.pack(_PACKED[dtype], number) if dtype in _PACKED else int(number).to_bytes(8, "little", signed=True)
+        packed = (
+            struct.pack(_PACKED[dtype], number)
+            if dtype in _PACKED
+            else int(number).to_bytes(8, "little", signed=True)
+        )
         cells[cell] = int.from_bytes(packed.ljust(8, b"\0"), "little", signed=True)
     return cells, [error, scratch, *arrays]
 
 
-def elementwise(nodes: Nodes, inputs: Sequence[Arg], result: int, outer: int = 0, middle: int = 0, scalars=(), inner="contiguous"):
+def elementwise(
+    nodes: Nodes,
+    inputs: Sequence[Arg],
+    result: int,
+    outer: int = 0,
+    middle: int = 0,
+    scalars=(),
+    inner="contiguous",
+):
     """A kernel without reductions: its last argument is the output."""
     out = Arg(nodes.list[result].dtype, inner=inner, write=True)
     nodes.node("store", out.dtype, result, attr=len(inputs))

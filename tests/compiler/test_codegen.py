@@ -63,7 +63,14 @@ def test_comparisons_of_every_dtype(dtype):
     x, y = integers_or_floats(dtype, 75), integers_or_floats(dtype, 75)
     if dtype in FLOATS:
         x[::7], y[::5] = np.nan, np.nan
-    for op, expected in {"eq": x == y, "ne": x != y, "lt": x < y, "le": x <= y, "gt": x > y, "ge": x >= y}.items():
+    for op, expected in {
+        "eq": x == y,
+        "ne": x != y,
+        "lt": x < y,
+        "le": x <= y,
+        "gt": x > y,
+        "ge": x >= y,
+    }.items():
         np.testing.assert_array_equal(apply(op, x, y, "bool"), expected, err_msg=op)
 
 
@@ -96,7 +103,9 @@ def test_inner_stride_classes(dtype):
     out = np.zeros((37, 5), dtype).T
     n = Nodes()
     value = n.add(*(n.node("load", dtype, attr=position) for position in (0, 1)))
-    kernel = elementwise(n, [Arg(dtype, inner="strided"), Arg(dtype, inner="broadcast")], value, 1, inner="strided")
+    kernel = elementwise(
+        n, [Arg(dtype, inner="strided"), Arg(dtype, inner="broadcast")], value, 1, inner="strided"
+    )
     run(kernel, [x, np.broadcast_to(y, x.shape), out], x.shape)
     np.testing.assert_array_equal(out, x + y)
 
@@ -126,16 +135,24 @@ def test_in_place_and_scalars():
     x = RNG.random(100, np.float32)
     expected = x * np.float32(0.1) + 3
     n = Nodes()
-    scale, shift = n.node("scalar", "float32", attr=0), n.node("cast", "float32", n.node("scalar", "int64", attr=1))
+    scale, shift = (
+        n.node("scalar", "float32", attr=0),
+        n.node("cast", "float32", n.node("scalar", "int64", attr=1)),
+    )
     value = n.add(n.mul(n.node("load", "float32", attr=0), scale), shift)
-    run(elementwise(n, [Arg("float32")], value, scalars=("float32", "int64")), [x, x], [100], scalars=(0.1, 3))
+    run(
+        elementwise(n, [Arg("float32")], value, scalars=("float32", "int64")), [x, x], [100], scalars=(0.1, 3)
+    )
     np.testing.assert_array_equal(x, expected)
 
 
 def test_positions():
     """``index`` gives the coordinates of an element."""
     n = Nodes()
-    places = [n.node("index", "int64", attr=attr) for attr in (("outer", 0), ("outer", 1), ("middle", 0), ("inner",))]
+    places = [
+        n.node("index", "int64", attr=attr)
+        for attr in (("outer", 0), ("outer", 1), ("middle", 0), ("inner",))
+    ]
     value = places[0]
     for place in places[1:]:
         value = n.add(n.mul(value, n.const(100, "int64")), place)
@@ -157,7 +174,12 @@ def test_special_floats():
         "copysign": np.copysign(x, y),
     }.items():  # fmt: skip
         np.testing.assert_array_equal(apply(op, x, y), expected, err_msg=op)
-    for op, expected in {"isnan": np.isnan(x), "isinf": np.isinf(x), "isfinite": np.isfinite(x), "signbit": np.signbit(x)}.items():
+    for op, expected in {
+        "isnan": np.isnan(x),
+        "isinf": np.isinf(x),
+        "isfinite": np.isfinite(x),
+        "signbit": np.signbit(x),
+    }.items():
         np.testing.assert_array_equal(apply_unary(op, x, "bool"), expected, err_msg=op)
     for op in ("floor", "ceil", "trunc", "sqrt", "abs", "neg", "square"):
         with np.errstate(all="ignore"):
@@ -230,7 +252,9 @@ def test_where_and_logic():
 @pytest.mark.parametrize("source", ("bool", *INTEGERS, "float16", "bfloat16", *FLOATS))
 def test_casts(source):
     torch = pytest.importorskip("torch")
-    values = torch.tensor([0.0, -0.0, 1.0, 2.6, 100.2, 3e-6, 0.1, 1e-41, 127.0] + ([-1.0, -2.6] if source != "uint8" else []))
+    values = torch.tensor(
+        [0.0, -0.0, 1.0, 2.6, 100.2, 3e-6, 0.1, 1e-41, 127.0] + ([-1.0, -2.6] if source != "uint8" else [])
+    )
     if source in ("float16", "bfloat16", *FLOATS):
         values = torch.cat([values, torch.tensor([65519.0, 1.00390625, 1.01171875])])
     x = values.repeat(4).to(getattr(torch, source))
@@ -258,7 +282,9 @@ def test_special_values_of_16_bit_floats(name):
     wide = np.zeros(2**16, np.float32)
     run(kernel, [bits_of(torch, x), wide], [2**16])
     np.testing.assert_array_equal(wide, x.float().numpy())
-    y = torch.cat([torch.randn(5000) * 10.0 ** torch.randint(-8, 8, (5000,)), torch.tensor([np.nan, np.inf, -np.inf])])
+    y = torch.cat(
+        [torch.randn(5000) * 10.0 ** torch.randint(-8, 8, (5000,)), torch.tensor([np.nan, np.inf, -np.inf])]
+    )
     n = Nodes()
     kernel = elementwise(n, [Arg("float32")], n.cast(n.node("load", "float32", attr=0), dtype=name))
     narrow = np.zeros(len(y), np.int16 if name == "bfloat16" else np.float16)
@@ -270,7 +296,9 @@ def test_special_values_of_16_bit_floats(name):
 # -- reductions of rows --------------------------------------------------------------------------
 
 
-def reduce_kernel(kind: str, dtype: str, outer: int, middle: int, mode: str = "row", split: str = "outer") -> Kernel:
+def reduce_kernel(
+    kind: str, dtype: str, outer: int, middle: int, mode: str = "row", split: str = "outer"
+) -> Kernel:
     n = Nodes()
     result = n.reduce(kind, n.node("load", dtype, attr=0))
     out = n.list[result].dtype
@@ -372,7 +400,11 @@ def layer_norm(size: int) -> Kernel:
     scale = n.rsqrt(n.add(variance, n.const(1e-5)))
     n.node("store", "float32", n.fma(n.mul(centred, scale), weight, bias), attr=3)
     n.node("store", "float32", scale, attr=4)
-    args = (*(Arg("float32") for _ in range(3)), Arg("float32", write=True), Arg("float32", "row", write=True))
+    args = (
+        *(Arg("float32") for _ in range(3)),
+        Arg("float32", write=True),
+        Arg("float32", "row", write=True),
+    )
     return Kernel(1, 0, "row", "outer", args, (), tuple(n.list))
 
 
@@ -433,7 +465,12 @@ def test_row_level_arguments_of_columns():
     scaled = n.mul(n.node("load", "float64", attr=0), n.node("load", "float64", attr=1))
     n.node("store", "float64", scaled, attr=2)
     n.node("store", "float64", n.reduce("sum", scaled), attr=3)
-    args = (Arg("float64"), Arg("float64", "row"), Arg("float64", write=True), Arg("float64", "row", write=True))
+    args = (
+        Arg("float64"),
+        Arg("float64", "row"),
+        Arg("float64", write=True),
+        Arg("float64", "row", write=True),
+    )
     run(Kernel(0, 1, "column", "outer", args, (), tuple(n.list)), [x, scale, out, total], x.shape)
     np.testing.assert_array_equal(out, x * scale)
     np.testing.assert_allclose(total, (x * scale).sum(0), rtol=1e-12)

@@ -23,8 +23,7 @@ DTYPES = frozenset(
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "any", "all", "argmax", "argmin"))
 # What is worth keeping for a later pass over the row rather than computing again.
 COSTLY = frozenset(
-    "exp exp2 expm1 log log2 log10 log1p sin cos tan tanh sinh cosh asin acos atan asinh acosh atanh atan2 "
-    "erf erfc erfinv lgamma digamma sigmoid softplus gelu pow fmod remainder gather".split()
+    ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2", "erf", "erfc", "erfinv", "lgamma", "digamma", "sigmoid", "softplus", "gelu", "pow", "fmod", "remainder", "gather"]
 )
 
 # The loops a value depends on.
@@ -208,7 +207,9 @@ class _Scheduler:
         return [
             n
             for n, node in enumerate(self.kernel.nodes)
-            if node.op in COSTLY and self.loops[n] & full == full and sum(n in members for members in needed) > 1
+            if node.op in COSTLY
+            and self.loops[n] & full == full
+            and sum(n in members for members in needed) > 1
         ]
 
 

@@ -14,20 +14,31 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import lru_cache
+from functools import cache, lru_cache
 
-_BITS = {"i1": 1, "i8": 8, "i16": 16, "i32": 32, "i64": 64, "half": 16, "bfloat": 16, "float": 32, "double": 64, "ptr": 64}
+_BITS = {
+    "i1": 1,
+    "i8": 8,
+    "i16": 16,
+    "i32": 32,
+    "i64": 64,
+    "half": 16,
+    "bfloat": 16,
+    "float": 32,
+    "double": 64,
+    "ptr": 64,
+}
 _MANGLED = {"half": "f16", "bfloat": "bf16", "float": "f32", "double": "f64", "ptr": "p0"}
 _FLOATS = frozenset(("half", "bfloat", "float", "double"))
 
 
-@lru_cache(maxsize=None)
+@cache
 def element(type: str) -> str:
     """The element type of a vector type; a scalar type is its own element."""
     return type[1:-1].split(" x ")[1] if type[0] == "<" else type
 
 
-@lru_cache(maxsize=None)
+@cache
 def lanes(type: str) -> int:
     """The number of elements of a vector type, or 0 for a scalar."""
     return int(type[1:-1].split(" x ")[0]) if type[0] == "<" else 0
@@ -53,7 +64,7 @@ def is_float(type: str) -> bool:
     return element(type) in _FLOATS
 
 
-@lru_cache(maxsize=None)
+@cache
 def mangled(type: str) -> str:
     """The suffix with which intrinsics name ``type``: ``v16f32`` for ``<16 x float>``."""
     scalar = element(type)
@@ -334,7 +345,9 @@ class Builder:
             return self.op(f"load {type}, {pointer!r}, align {align}", type)
         name = f"llvm.masked.load.{mangled(type)}.p0"
         self.declarations.add(f"declare {type} @{name}(ptr, {mask.type}, {type})")
-        return self.op(f"call {type} @{name}(ptr align {align} {pointer.name}, {mask!r}, {type} zeroinitializer)", type)
+        return self.op(
+            f"call {type} @{name}(ptr align {align} {pointer.name}, {mask!r}, {type} zeroinitializer)", type
+        )
 
     def store(self, value: Value, pointer: Value, align: int = 0, mask: Value | None = None) -> None:
         """Write ``value`` at ``pointer``; aligned to one element unless told. Lanes off the mask are left alone."""
@@ -352,7 +365,8 @@ class Builder:
         self.declarations.add(f"declare {type} @{name}({pointers.type}, {mask.type}, {type})")
         align = max(bits(type) // 8, 1)
         return self.op(
-            f"call {type} @{name}({pointers.type} align {align} {pointers.name}, {mask!r}, {type} zeroinitializer)", type
+            f"call {type} @{name}({pointers.type} align {align} {pointers.name}, {mask!r}, {type} zeroinitializer)",
+            type,
         )
 
     def scatter(self, value: Value, pointers: Value, mask: Value | None = None) -> None:
@@ -426,7 +440,12 @@ class Builder:
     # -- the function ----------------------------------------------------------------------------
 
     def finish(
-        self, name: str, params: Sequence[Value], ret: str = "void", attributes: str = "nounwind", linkage: str = ""
+        self,
+        name: str,
+        params: Sequence[Value],
+        ret: str = "void",
+        attributes: str = "nounwind",
+        linkage: str = "",
     ) -> str:
         """The text of the function; `declarations` then holds what its module must declare besides."""
         lines = self._lines

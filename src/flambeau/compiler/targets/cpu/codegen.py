@@ -72,6 +72,10 @@ def lane_count(kernel: Kernel, target: Target) -> int:
     return target.vector_bytes // (4 if narrow else 8)
 
 
+# A tile is one vector wide: its cache lines are few enough to stay in the first cache, whatever their stride.
+_TILE_ROWS = 64
+# A sum of a long column adds up the sums of pieces this long, so that its error grows slowly.
+_FOLD = 64
 _ARGS, _ITEM, _THREAD = Value("%args", "ptr"), Value("%item", "i64"), Value("%thread", "i64")
 
 
@@ -86,7 +90,9 @@ class _Emitter:
         self.layout = layout(kernel)
         self.count = count
         self.by_row = kernel.mode == "row"
-        self.copies = _copies(kernel)
+        self.tiled = _wants_tiles(kernel)
+        self.widths = (1,) if self.tiled else _widths(kernel)
+        self.copies = self.widths[0]
         self.memory = Memory(b, kernel, self.layout, _ARGS, count)
         self.inner = self.memory.cell(self.layout.inner)
         self.outer_sizes = [self.memory.cell(i) for i in self.layout.outer]
@@ -107,12 +113,38 @@ class _Emitter:
         self._evaluate_hoisted(top, depth=0, loops=lambda loops: loops == 0)
         if self.kernel.split == "inner":
             return self._row(top, (), self.low, self.high)
-        coordinates = self._first_coordinates()
-        with self.b.loop(self.low, self.high) as row:
-            outer = tuple(self.b.load("i64", c) for c in coordinates) if len(coordinates) > 1 else (row,)
-            self._row(top, outer[: self.kernel.outer], self.b.i64(0), self.inner)
-            if len(coordinates) > 1:
-                self._advance(coordinates)
+        if not self.kernel.outer:
+            with self.b.if_(self.b.icmp("slt", self.low, self.high)):
+                self._row(top, (), self.b.i64(0), self.inner)
+            return
+        self._slices(top)
+
+    def _slices(self, top: Frame) -> None:
+        """The rows low..high, slice by slice: a slice has all rows that differ in the last outer dim alone."""
+        b = self.b
+        size = b.smax(self.outer_sizes[-1], b.i64(1))
+        first, last = b.udiv(self.low, size), b.udiv(b.add(self.high, b.sub(size, b.i64(1))), size)
+        coordinates = self._first_coordinates(first)
+        run = self._tiles if self.tiled else self._rows
+        with b.loop(first, last) as s:
+            outer = tuple(b.load("i64", c) for c in coordinates)
+            before = b.mul(s, size)
+            low = b.smax(b.sub(self.low, before), b.i64(0))
+            run(top, outer, low, b.smin(b.sub(self.high, before), size))
+            self._advance(coordinates)
+
+    def _rows(self, top: Frame, outer: tuple[Value, ...], low: Value, high: Value) -> None:
+        with self.b.loop(low, high) as r:
+            self._row(top, (*outer, r), self.b.i64(0), self.inner)
+
+    def _tiles(self, top: Frame, outer: tuple[Value, ...], low: Value, high: Value) -> None:
+        """The rows of a slice in tiles, so that a cache line that holds several rows of a transposed argument is
+        still in the cache when the next row needs it."""
+        b = self.b
+        with b.loop(low, high, _TILE_ROWS) as r0, b.loop(0, self.inner, self.count) as i0:
+            i1 = b.smin(b.add(i0, b.i64(self.count)), self.inner)
+            with b.loop(r0, b.smin(b.add(r0, b.i64(_TILE_ROWS)), high)) as r:
+                self._row(top, (*outer, r), i0, i1)
 
     def _item_range(self) -> tuple[Value, Value]:
         """The rows, or the inner positions, of this item."""
@@ -122,13 +154,11 @@ class _Emitter:
         low = b.mul(_ITEM, chunk)
         return low, b.smin(b.add(low, chunk), total)
 
-    def _first_coordinates(self) -> list[Value]:
-        """Variables with the outer position of this item's first row (none are needed for one dim)."""
-        if self.kernel.outer < 2:
-            return []
-        coordinates = []
-        rest = self.low
-        for size in reversed(self.outer_sizes):
+    def _first_coordinates(self, first: Value) -> list[Value]:
+        """Variables with the position of slice ``first`` in all outer dims but the last."""
+        coordinates: list[Value] = []
+        rest = first
+        for size in reversed(self.outer_sizes[:-1]):
             variable = self.b.alloca("i64")
             self.b.store(self.b.urem(rest, size), variable)
             rest = self.b.udiv(rest, size)
@@ -136,9 +166,9 @@ class _Emitter:
         return coordinates
 
     def _advance(self, coordinates: list[Value]) -> None:
-        """Count to the next row: the last coordinate first, the one before it when that wraps."""
+        """Count to the next slice: the last coordinate first, the one before it when that wraps."""
         carry = self.b.i64(1)
-        for variable, size in zip(reversed(coordinates), reversed(self.outer_sizes), strict=True):
+        for variable, size in zip(reversed(coordinates), reversed(self.outer_sizes[:-1]), strict=True):
             value = self.b.add(self.b.load("i64", variable), carry)
             full = self.b.icmp("eq", value, size)
             self.b.store(self.b.select(full, self.b.i64(0), value), variable)
@@ -172,7 +202,7 @@ class _Emitter:
         if self.by_row:
             self._passes(frame, low, high)
             return self._row_stores(frame)
-        self._blocks(frame, low, high, self.copies, self._strip)
+        self._blocks(frame, low, high, self._strip)
 
     def _strip(self, frame: Frame) -> None:
         """Column mode: everything for one block of inner positions."""
@@ -184,7 +214,9 @@ class _Emitter:
         for depth, sweep in enumerate(self.plan.passes, start=1):
             accumulators = self._accumulators(frame, sweep, low)
 
-            def body(inside: Frame, sweep: Pass = sweep, states: dict[int, Accumulator] = accumulators) -> None:
+            def body(
+                inside: Frame, sweep: Pass = sweep, states: dict[int, Accumulator] = accumulators
+            ) -> None:
                 self._body(inside, sweep, states)
 
             def innermost(inside: Frame, sweep: Pass = sweep, body: Callable[[Frame], None] = body) -> None:
@@ -193,9 +225,9 @@ class _Emitter:
                 for n in sweep.nodes:
                     if not self._is_vector(n):
                         self._evaluate(inside, n)
-                self._blocks(inside, low, high, self.copies, body)
+                self._blocks(inside, low, high, body)
 
-            self._middle_loops(frame, 0, self._args_of(sweep), innermost)
+            self._middle_loops(frame, 0, self._args_of(sweep), innermost, list(accumulators.values()))
             for n in sweep.reduces:
                 self._finish_reduction(frame, n, accumulators[n])
             self._evaluate_hoisted(frame, depth, loops=lambda loops: loops)
@@ -208,30 +240,48 @@ class _Emitter:
 
     # -- loops -----------------------------------------------------------------------------------
 
-    def _middle_loops(self, frame: Frame, k: int, args: set[int], innermost: Callable[[Frame], None]) -> None:
+    def _middle_loops(
+        self,
+        frame: Frame,
+        k: int,
+        args: set[int],
+        innermost: Callable[[Frame], None],
+        accumulators: list[Accumulator],
+    ) -> None:
         """Loop over the middle dims from the k-th on, moving the pointers of ``args``."""
         if k == self.kernel.middle:
             return innermost(frame.child())
-        size = self.middle_sizes[k]
-        with self.b.loop(0, size) as m:
+
+        def step(m: Value) -> None:
             inside = frame.child(middle=(*frame.middle, m))
             inside.flat = self.b.add(self.b.mul(frame.flat, size), m) if k else m
             for position in args:
                 stride = self.layout.args[position].middle
                 if stride:
                     inside.pointers[position] = self.memory.move(inside.pointers[position], m, stride[k])
-            self._middle_loops(inside, k + 1, args, innermost)
+            self._middle_loops(inside, k + 1, args, innermost, accumulators)
 
-    def _blocks(
-        self, frame: Frame, low: Value, high: Value, copies: int, body: Callable[[Frame], None]
-    ) -> None:
-        """Loop over inner positions: ``copies`` vectors at a time, then one masked vector at a time."""
+        size = self.middle_sizes[k]
+        if k < self.kernel.middle - 1 or not any(state.folds for state in accumulators):
+            with self.b.loop(0, size) as m:
+                step(m)
+            return
+        with self.b.loop(0, size, _FOLD) as first:
+            with self.b.loop(first, self.b.smin(self.b.add(first, self.b.i64(_FOLD)), size)) as m:
+                step(m)
+            for state in accumulators:
+                state.fold()
+
+    def _blocks(self, frame: Frame, low: Value, high: Value, body: Callable[[Frame], None]) -> None:
+        """Loop over inner positions: several vectors at a time, then one masked vector at a time."""
         b = self.b
-        whole = copies * self.count
-        end = b.add(low, b.and_(b.sub(high, low), b.i64(-whole)))
-        with b.loop(low, end, whole) as start:
-            body(frame.child(block=new_block(b, start, self.count, copies)))
-        with b.loop(end, high, self.count) as start:
+        for copies in self.widths:
+            whole = copies * self.count
+            end = b.add(low, b.and_(b.sub(high, low), b.i64(-whole)))
+            with b.loop(low, end, whole) as start:
+                body(frame.child(block=new_block(b, start, self.count, copies)))
+            low = end
+        with b.loop(low, high, self.count) as start:
             left = b.smin(b.sub(high, start), b.i64(self.count))
             left = b.splat(b.convert(left, "i32"), self.count)
             mask = b.icmp("slt", b.iota(self.count, "i32"), left)
@@ -262,7 +312,12 @@ class _Emitter:
         """The scalar nodes that a vector is computed from."""
         widened = set()
         for n, node in enumerate(self.nodes):
-            if node.op == "reduce" or self._is_vector(n) or node.op == "store" and self.memory.is_wide(node.attr):
+            if (
+                node.op == "reduce"
+                or self._is_vector(n)
+                or node.op == "store"
+                and self.memory.is_wide(node.attr)
+            ):
                 widened.update(i for i in node.inputs if not self._is_vector(i))
         return widened
 
@@ -369,7 +424,9 @@ class _Emitter:
         for n in sweep.reduces:
             source = self.nodes[self.nodes[n].inputs[0]]
             type = vector(register_type(source.dtype), self.count)
-            states[n] = Accumulator(self.b, self.nodes[n].attr, type, copies, is_signed(source.dtype))
+            states[n] = Accumulator(
+                self.b, self.nodes[n].attr, type, copies, is_signed(source.dtype), in_pieces=not self.by_row
+            )
             states[n].reset(low if self.by_row else self.b.i64(0))
         return states
 
@@ -415,20 +472,33 @@ class _Emitter:
 
     def _args_of(self, sweep: Pass) -> set[int]:
         """The arguments whose pointers a pass moves."""
-        loads = {self.nodes[n].attr for n in (*sweep.nodes, *sweep.stores) if self.nodes[n].op in ("load", "store")}
+        loads = {
+            self.nodes[n].attr for n in (*sweep.nodes, *sweep.stores) if self.nodes[n].op in ("load", "store")
+        }
         return loads | {self.nodes[n].attr[0] for n in sweep.nodes if self.nodes[n].op == "gather"}
 
 
-def _copies(kernel: Kernel) -> int:
+def _wants_tiles(kernel: Kernel) -> bool:
+    """Whether an elementwise kernel reads or writes along the wrong dim."""
+    strided = any(arg.level == "element" and arg.inner == "strided" for arg in kernel.args)
+    plain = not kernel.middle and all(node.op != "reduce" for node in kernel.nodes)
+    return strided and plain and kernel.outer > 0
+
+
+def _widths(kernel: Kernel) -> tuple[int, ...]:
     """How many vectors a body handles at once: more for light bodies, whose loop would cost as much as they do,
-    and to hide the latency of sums; few for heavy ones, which would run out of registers."""
-    weight = 0
+    and to hide the latency of sums; few for heavy ones, which would run out of registers. Columns are read in
+    wide strips, since the next strip starts at the top again."""
+    weight = reductions = 0
     for node in kernel.nodes:
         if node.op not in ("const", "scalar", "store", "load"):
             weight += 16 if node.op in COSTLY else 1
-    if weight <= 12:
-        return 4
-    return 2 if weight <= 48 else 1
+            reductions += node.op == "reduce"
+    if weight > 12:
+        return (2,) if weight <= 48 else (1,)
+    if kernel.mode == "column" and reductions < 2 and weight < 5:
+        return (8, 4)
+    return (4,)
 
 
 def _constant(b: Builder, dtype: str, number: float, count: int) -> Value:

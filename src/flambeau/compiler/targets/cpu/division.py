@@ -124,5 +124,3 @@ def _float_floor_divide(b: Builder, x: Value, y: Value) -> Value:
     ratio = b.fdiv(x, y)
     whole = b.select(b.fcmp("oeq", q, zero), b.intrinsic("llvm.copysign", zero, ratio), whole)
     return b.select(b.fcmp("oeq", y, zero), ratio, whole)
-
-

@@ -91,7 +91,9 @@ class Memory:
                 addresses = self._lanes_at(position, pointer, block, copy)
                 loaded.append(self.b.gather(type, addresses, block.mask))
             else:
-                loaded.append(self.b.load(type, self._contiguous_at(arg, pointer, block, copy), mask=block.mask))
+                loaded.append(
+                    self.b.load(type, self._contiguous_at(arg, pointer, block, copy), mask=block.mask)
+                )
         return [self._from_memory(value, arg.dtype) for value in loaded]
 
     def store(self, position: int, pointer: Value, block: Block | None, copy: int, value: Value) -> None:

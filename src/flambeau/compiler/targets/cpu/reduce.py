@@ -53,15 +53,20 @@ class Accumulator:
     """The state of one reduction: ``copies`` independent vectors of ``type``, kept in variables.
 
     ``kind`` is one of the reductions of `compiler.kernel`; argmax and argmin keep the position of the best too.
+    With ``in_pieces``, a float sum is made of the sums of pieces, each of which `fold` ends.
     """
 
-    def __init__(self, b: Builder, kind: str, type: str, copies: int, signed: bool) -> None:
+    def __init__(
+        self, b: Builder, kind: str, type: str, copies: int, signed: bool, in_pieces: bool = False
+    ) -> None:
         self.b = b
         self.kind = kind
         self.type = type
         self.signed = signed
         self.values = [b.alloca(type) for _ in range(copies)]
         self.positions = [b.alloca(like(type, "i64")) for _ in range(copies)] if self.finds_position else []
+        self.folds = in_pieces and kind == "sum" and is_float(type)
+        self.totals = [b.alloca(type) for _ in range(copies)] if self.folds else []
 
     @property
     def finds_position(self) -> bool:
@@ -70,7 +75,7 @@ class Accumulator:
 
     def reset(self, first: Value) -> None:
         """Forget everything; ``first`` is the position an argmax of nothing but -inf gives."""
-        for variable in self.values:
+        for variable in (*self.values, *self.totals):
             self.b.store(_identity(self.b, self.kind, self.type, self.signed), variable)
         for variable in self.positions:
             self.b.store(self.b.splat(first, lanes(self.type)), variable)
@@ -88,11 +93,18 @@ class Accumulator:
         b.store(b.select(better, value, best), self.values[copy])
         b.store(b.select(better, position, where), self.positions[copy])
 
+    def fold(self) -> None:
+        """End a piece of a sum: add it to the total."""
+        for value, total in zip(self.values, self.totals, strict=False):
+            piece = self.b.load(self.type, value)
+            self.b.store(self.b.fadd(self.b.load(self.type, total), piece), total)
+            self.b.store(self.b.constant(self.type, 0), value)
+
     def result(self, copy: int) -> Value:
         """The result in every lane of one copy."""
         if self.finds_position:
             return self.b.load(like(self.type, "i64"), self.positions[copy])
-        return self.b.load(self.type, self.values[copy])
+        return self.b.load(self.type, (self.totals or self.values)[copy])
 
     def total(self) -> Value:
         """The one result of all copies and lanes."""
@@ -131,5 +143,3 @@ class Accumulator:
             return b.icmp(("s" if self.signed else "u") + order, x, y)
         # Unordered or better, unless y is a NaN already.
         return b.and_(b.fcmp("u" + order, x, y), b.not_(is_nan(b, y)))
-
-
