@@ -136,7 +136,9 @@ def test_packing_and_blocks_of_k(pack_a, orders):
 
 
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
-@pytest.mark.parametrize("shape", [(1, 50), (2, 19), (3, 21), (4, 5), (7, 30), (50, 1), (19, 2), (21, 3), (1, 1)])
+@pytest.mark.parametrize(
+    "shape", [(1, 50), (2, 19), (3, 21), (4, 5), (7, 30), (50, 1), (19, 2), (21, 3), (1, 1)]
+)
 def test_few_rows_or_columns(dtype, shape):
     """Both operands contiguous along k; one row is added to all, c has gaps between its rows."""
     (m, n), k = shape, 24 * min(shape) + 13
