@@ -34,7 +34,7 @@ def remez(f: Function, w: Function, low: mpf, high: mpf, degree: int) -> tuple[l
             [grid[i] ** k for k in range(degree + 1)] + [(-1) ** j / weights[i]] for j, i in enumerate(chosen)
         ]
         *coefficients, level = mp.lu_solve(mp.matrix(rows), mp.matrix([values[i] for i in chosen]))
-        errors = [v * (mp.polyval(coefficients[::-1], x) - y) for x, y, v in zip(grid, values, weights, strict=True)]
+        errors = [v * (mp.polyval(coefficients[::-1], x) - y) for x, y, v in zip(grid, values, weights)]
         worst = max(map(abs, errors))
         if worst <= abs(level) * mpf("1.01"):
             break
@@ -63,9 +63,9 @@ def rounded(x: mpf, type: str) -> float:
 
 
 def table(
-    name: str, what: str, f: Function, w: Function, low: float | mpf, high: float | mpf, bits: int | None = None
+    name: str, what: str, f: Function, w: Function, low: float | mpf, high: float | mpf, bits: int = 0
 ) -> None:
-    """Print the polynomial of lowest degree whose error is under 2^-bits (by default, what the type needs)."""
+    """Print the polynomial of lowest degree whose error is under 2^-bits (0: what the type needs)."""
     type = name[-3:]
     target = mpf(2) ** -(bits or BITS[type])
     for degree in range(1, 40):
@@ -123,7 +123,8 @@ def exponentials(type: str) -> None:
     what = "exp(r) = 1 + r + r^2 p(r), |r| <= ln(2)/2"
     table(f"EXP_{type}", what, p, lambda r: r * r / mp.exp(r), -half_ln2, half_ln2)
     p = series(lambda r: 2**r, lambda r: 1, 1)
-    table(f"EXP2_{type}", "2^r = 1 + r p(r), |r| <= 1/2", p, lambda r: (r or TINY) / 2**r, -0.5, 0.5)
+    what = "2^r = 1 + r p(r), |r| <= 1/2"
+    table(f"EXP2_{type}", what, p, lambda r: (r or TINY) / 2**r, -0.5, 0.5)
     table(f"TANH_{type}", "tanh(x) = x + x^3 p(x^2), |x| <= 0.625", *odd(mp.tanh), 0, 0.625**2)
     table(f"SINH_{type}", "sinh(x) = x + x^3 p(x^2), |x| <= 1", *odd(mp.sinh), 0, 1)
 
@@ -139,10 +140,12 @@ def trigonometry(type: str) -> None:
 
 def error_functions(type: str) -> None:
     p = series(mp.erf, lambda x: x, 1)
-    table(f"ERF_{type}", "erf(x) = x + x p(x^2), |x| <= 1", at_root(p), at_root(lambda x: x / mp.erf(x)), 0, 1)
+    what = "erf(x) = x + x p(x^2), |x| <= 1"
+    table(f"ERF_{type}", what, at_root(p), at_root(lambda x: x / mp.erf(x)), 0, 1)
     largest = mpf("10.2") if type == "F32" else mpf("27.5")
     what = f"(1 + 2a) exp(a^2) erfc(a) = p((a - 4)/(a + 4)), 0 <= a <= {float(largest)}"
-    table(f"ERFCX_{type}", what, cleared_erfcx, lambda q: 1 / cleared_erfcx(q), -1, (largest - 4) / (largest + 4))
+    high = (largest - 4) / (largest + 4)
+    table(f"ERFCX_{type}", what, cleared_erfcx, lambda q: 1 / cleared_erfcx(q), -1, high)
 
 
 def logarithms() -> None:
@@ -151,7 +154,8 @@ def logarithms() -> None:
     low, high = mp.sqrt(mpf("0.5")) - 1 - mpf("1e-7"), mp.sqrt(2) - 1
     table("LOG_F32", what, p, lambda f: f**3 / mp.log(1 + f), low, high)
     p = series(lambda s: 2 * mp.atanh(s), lambda s: 2 * s, 3)
-    table("LOG_F64", "2 atanh(s) = 2s + s^3 p(s^2), |s| <= 3 - 2 sqrt(2)", at_root(p), lambda z: z or TINY, 0, S_SQUARE)
+    what = "2 atanh(s) = 2s + s^3 p(s^2), |s| <= 3 - 2 sqrt(2)"
+    table("LOG_F64", what, at_root(p), lambda z: z or TINY, 0, S_SQUARE)
 
 
 def powers() -> None:
@@ -197,8 +201,20 @@ def gammas() -> None:
             x = 1 / mp.sqrt(z or mpf(10) ** -20)
             return (mp.loggamma(x) - ((x - 0.5) * mp.log(x) - x + mp.log(2 * mp.pi) / 2)) * x
 
-    what = "lgamma(x) = (x - 1/2) log(x) - x + log(2 pi)/2 + p(1/x^2)/x, x >= 8; error relative to the result"
+    what = "lgamma(x) = (x - 1/2) log(x) - x + log(2 pi)/2 + p(1/x^2)/x, x >= 8"
     table("STIRLING_F64", what, stirling, lambda z: mpf("0.1"), 0, mpf(1) / 64, bits=58)
+
+    root = mp.findroot(mp.digamma, 1.46)
+    high = mpf(float(root))
+    print("\n# the positive zero of digamma, in two parts\nDIGAMMA_ROOT_F64 = _exact(", end="")
+    print(f'"{float(high).hex()}", "{float(root - high).hex()}")')
+
+    def from_root(t: mpf) -> mpf:
+        x = t + mpf("1.5")
+        return mp.digamma(x) / (x - root)
+
+    what = "digamma(x) = (x - root) p(x - 1.5), 1 <= x <= 2"
+    table("DIGAMMA_F64", what, from_root, lambda t: 1 / from_root(t), -0.5, 0.5)
 
     def asymptotic(z: mpf) -> mpf:
         with mp.workdps(100):
@@ -206,7 +222,7 @@ def gammas() -> None:
             return (mp.log(x) - 1 / (2 * x) - mp.digamma(x)) * x * x
 
     what = "digamma(x) = log(x) - 1/(2x) - p(1/x^2)/x^2, x >= 8"
-    table("DIGAMMA_F64", what, asymptotic, lambda z: mpf("0.01"), 0, mpf(1) / 64)
+    table("DIGAMMA_SERIES_F64", what, asymptotic, lambda z: mpf("0.01"), 0, mpf(1) / 64)
 
 
 def main() -> None:

@@ -375,7 +375,7 @@ LGAMMA_F64 = _exact(
     "-0x1.0c1f85162cd18p-17",
 )
 
-# lgamma(x) = (x - 1/2) log(x) - x + log(2 pi)/2 + p(1/x^2)/x, x >= 8; error relative to the result; error 2^-63.9
+# lgamma(x) = (x - 1/2) log(x) - x + log(2 pi)/2 + p(1/x^2)/x, x >= 8; error 2^-63.9
 STIRLING_F64 = _exact(
     "0x1.5555555555555p-4",
     "-0x1.6c16c16c14af5p-9",
@@ -386,8 +386,38 @@ STIRLING_F64 = _exact(
     "0x1.4c38483c5267bp-8",
 )
 
-# digamma(x) = log(x) - 1/(2x) - p(1/x^2)/x^2, x >= 8; error 2^-57.6
+# the positive zero of digamma, in two parts
+DIGAMMA_ROOT_F64 = _exact("0x1.762d86356be3fp+0", "0x1.b86a722197829p-54")
+
+# digamma(x) = (x - root) p(x - 1.5), 1 <= x <= 2; error 2^-58.5
 DIGAMMA_F64 = _exact(
+    "0x1.e6f0cbb873616p-1",
+    "-0x1.b1cb63005ee98p-2",
+    "0x1.eca189b8e6f76p-3",
+    "-0x1.2feeeb98a78d3p-3",
+    "0x1.8512e590384d1p-4",
+    "-0x1.fb44202a24ef9p-5",
+    "0x1.4de9aa17d34a8p-5",
+    "-0x1.b9f8b11b6549fp-6",
+    "0x1.2564716224448p-6",
+    "-0x1.8635640e40c58p-7",
+    "0x1.03c0b0f84b21fp-7",
+    "-0x1.5a06a32d1fb06p-8",
+    "0x1.cd1f78034eabfp-9",
+    "-0x1.336dea2e299aap-9",
+    "0x1.99dceda5ad3bdp-10",
+    "-0x1.0fb1c6830609dp-10",
+    "0x1.69e82ee2c676ep-11",
+    "-0x1.fda4ebbdfca10p-12",
+    "0x1.55b575a19b0d7p-12",
+    "-0x1.2f5ddb0563ad4p-13",
+    "0x1.8752230fbc310p-14",
+    "-0x1.75fdf2036ec39p-13",
+    "0x1.fc3a75c53e715p-14",
+)
+
+# digamma(x) = log(x) - 1/(2x) - p(1/x^2)/x^2, x >= 8; error 2^-57.6
+DIGAMMA_SERIES_F64 = _exact(
     "0x1.5555555555535p-4",
     "-0x1.1111110fe7f42p-7",
     "0x1.04103a2706c65p-8",

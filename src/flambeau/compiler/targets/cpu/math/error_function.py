@@ -1,4 +1,7 @@
-"""erf and erfc."""
+"""erf and erfc.
+
+Largest errors measured, in ulp (float, double): erf 1.0, 1.0; erfc 3.9, 2.3.
+"""
 
 from __future__ import annotations
 
@@ -6,7 +9,7 @@ from flambeau.compiler.targets.cpu.math import exponential
 from flambeau.compiler.targets.cpu.math.lanes import Lanes, fma, polynomial, where
 
 
-def _erfc_positive(a: Lanes) -> Lanes:
+def erfc_positive(a: Lanes) -> Lanes:
     """erfc(a) = exp(-a^2) p((a - 4)/(a + 4)) / (1 + 2a) for a >= 0 (after Shepherd and Laframboise, 1981)."""
     # exp magnifies the rounding of a^2, so its error is carried along.
     square = a * a
@@ -17,16 +20,16 @@ def _erfc_positive(a: Lanes) -> Lanes:
     return exponential.scale(fma(e, ratio, ratio), shifted)
 
 
-def _erf_small(x: Lanes) -> Lanes:
+def erf_small(x: Lanes) -> Lanes:
     """erf(x) for |x| <= 1."""
     return fma(x, polynomial(x * x, x.table("ERF")), x)
 
 
 def erfc(x: Lanes) -> Lanes:
     a = abs(x)
-    y = _erfc_positive(a.at_most(x.pick(10.2, 27.5)))
+    y = erfc_positive(a.at_most(x.pick(10.2, 27.5)))
     large = where(x < 0.0, 2.0 - y, y)
-    return where(a < 0.5, 1.0 - _erf_small(x), large)
+    return where(a < 0.5, 1.0 - erf_small(x), large)
 
 
 def erf(x: Lanes) -> Lanes:
@@ -34,5 +37,5 @@ def erf(x: Lanes) -> Lanes:
     if x.single:
         complement = exponential.exp_in_range(polynomial(a.at_most(4.0) - 1.0, x.table("LOG_ERFC")))
     else:
-        complement = _erfc_positive(a.at_most(6.0))
-    return where(a < 1.0, _erf_small(a), 1.0 - complement).sign_of(x)
+        complement = erfc_positive(a.at_most(6.0))
+    return where(a < 1.0, erf_small(a), 1.0 - complement).sign_of(x)

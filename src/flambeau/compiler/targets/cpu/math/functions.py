@@ -11,6 +11,7 @@ from flambeau.compiler.targets.cpu.math import (
     inverse_trigonometric,
     logarithm,
     power,
+    special,
     trigonometric,
 )
 from flambeau.compiler.targets.cpu.math.lanes import Lanes, sqrt
@@ -30,11 +31,14 @@ _FUNCTIONS: dict[str, Callable[..., Lanes]] = {
     "atanh": logarithm.atanh,
     "cos": trigonometric.cos,
     "cosh": exponential.cosh,
+    "digamma": special.digamma,
     "erf": error_function.erf,
     "erfc": error_function.erfc,
+    "erfinv": special.erfinv,
     "exp": exponential.exp,
     "exp2": exponential.exp2,
     "expm1": exponential.expm1,
+    "lgamma": special.lgamma,
     "log": logarithm.log,
     "log10": logarithm.log10,
     "log1p": logarithm.log1p,

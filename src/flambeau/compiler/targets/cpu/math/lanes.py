@@ -1,7 +1,8 @@
 """Arithmetic on IR values written with Python's operators.
 
-`Lanes` pairs a value with the builder that emits it, so that a formula reads as on paper. Python numbers become
-constants of the other operand's type. Comparisons are ordered (false with a NaN) and give a mask for `where`.
+`Lanes` pairs a value with the builder that emits it, so that a formula reads as on paper. Python numbers
+become constants of the other operand's type. Comparisons are ordered (false with a NaN) and give a mask for
+`where`. A product and a sum stay two roundings; `fma` is written where one is meant.
 """
 
 from __future__ import annotations
@@ -9,14 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Union
 
-from flambeau.compiler.targets.cpu.builder import Builder, Value, element, lanes, like
+from flambeau.compiler.targets.cpu.builder import Builder, Value, element, lanes
 from flambeau.compiler.targets.cpu.math import coefficients
 
 Number = Union["Lanes", float]
 
 
 class Lanes:
-    """A scalar or vector value; ``+ - * /`` and comparisons on floats, ``& | ^ << >>`` and ``+ -`` on integers."""
+    """A scalar or vector: ``+ - * /`` and comparisons of floats, ``+ - & | ^ << >>`` of integers."""
 
     __slots__ = ("builder", "value")
 
@@ -54,25 +55,26 @@ class Lanes:
 
     def floats(self) -> Lanes:
         """The floats whose bits these integers are."""
-        return self.new(self.builder.bitcast(self.value, "float" if element(self.value.type) == "i32" else "double"))
+        scalar = "float" if element(self.value.type) == "i32" else "double"
+        return self.new(self.builder.bitcast(self.value, scalar))
 
-    def _float(self, operation: str, other: Number) -> Lanes:
+    def _apply(self, operation: str, other: Number) -> Lanes:
         return self.new(getattr(self.builder, operation)(self.value, self.constant(other)))
 
     def _is_integer(self) -> bool:
         return element(self.value.type)[0] == "i"
 
     def __add__(self, other: Number) -> Lanes:
-        return self._float("add" if self._is_integer() else "fadd", other)
+        return self._apply("add" if self._is_integer() else "fadd", other)
 
     def __sub__(self, other: Number) -> Lanes:
-        return self._float("sub" if self._is_integer() else "fsub", other)
+        return self._apply("sub" if self._is_integer() else "fsub", other)
 
     def __mul__(self, other: Number) -> Lanes:
-        return self._float("fmul", other)
+        return self._apply("fmul", other)
 
     def __truediv__(self, other: Number) -> Lanes:
-        return self._float("fdiv", other)
+        return self._apply("fdiv", other)
 
     def __radd__(self, number: float) -> Lanes:
         return self + number
@@ -93,20 +95,20 @@ class Lanes:
         return self.new(self.builder.fabs(self.value))
 
     def __and__(self, other: Number) -> Lanes:
-        return self._float("and_", other)
+        return self._apply("and_", other)
 
     def __or__(self, other: Number) -> Lanes:
-        return self._float("or_", other)
+        return self._apply("or_", other)
 
     def __xor__(self, other: Number) -> Lanes:
-        return self._float("xor", other)
+        return self._apply("xor", other)
 
     def __lshift__(self, count: int) -> Lanes:
-        return self._float("shl", count)
+        return self._apply("shl", count)
 
     def __rshift__(self, count: int) -> Lanes:
         """The arithmetic shift."""
-        return self._float("ashr", count)
+        return self._apply("ashr", count)
 
     def compare(self, predicate: str, other: Number) -> Lanes:
         """The mask of a comparison, by LLVM's name (``ult``, ``une``, ``eq`` ...)."""
@@ -191,8 +193,3 @@ def polynomial(x: Lanes, coefficients: Sequence[float]) -> Lanes:
 def constant_bits(x: Lanes, single: int, double: int) -> int:
     """Like `Lanes.pick`, for bit patterns."""
     return single if x.single else double
-
-
-def integer_type(x: Lanes) -> str:
-    """The integer type as wide as the floats of ``x``, with as many lanes."""
-    return like(x.value.type, "i32" if x.single else "i64")

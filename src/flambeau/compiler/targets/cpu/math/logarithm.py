@@ -1,13 +1,24 @@
 """log, log2, log10, log1p and the inverse hyperbolic functions made of them.
 
 x = 2^e m with sqrt(1/2) <= m < sqrt(2), and log(x) = e ln 2 + log(1 + f), f = m - 1.
+
+Largest errors measured, in ulp (float, double): log 0.9, 0.8; log2 1.7, 1.7; log10 1.8, 1.8; log1p 1.5, 1.0;
+asinh 1.9, 1.8; acosh 2.0, 2.5; atanh 1.9, 1.7.
 """
 
 from __future__ import annotations
 
 import math
 
-from flambeau.compiler.targets.cpu.math.lanes import Lanes, choose, constant_bits, fma, polynomial, sqrt, where
+from flambeau.compiler.targets.cpu.math.lanes import (
+    Lanes,
+    choose,
+    constant_bits,
+    fma,
+    polynomial,
+    sqrt,
+    where,
+)
 
 _LN2_SINGLE = (float.fromhex("0x1.62e43p-1"), float.fromhex("-0x1.05c61p-29"))
 _LN2_DOUBLE = (float.fromhex("0x1.62e42fefa39efp-1"), float.fromhex("0x1.abc9e3b39803fp-56"))
