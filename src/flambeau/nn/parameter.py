@@ -66,9 +66,8 @@ def _mark_parameter(data: Tensor, requires_grad: bool) -> Tensor:
 
 
 def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -> Parameter:
-    parameter = Parameter(data, requires_grad)
-    parameter._backward_hooks = backward_hooks or None
-    return parameter
+    """Make a parameter from what a file holds; ``backward_hooks`` is empty, as hooks are not saved."""
+    return Parameter(data, requires_grad)
 
 
 class _BufferMeta(type(Tensor)):
