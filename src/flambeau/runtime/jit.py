@@ -111,7 +111,8 @@ def compile_ir(ir_text: str, functions: Sequence[str]) -> dict[str, int]:
 def assembly(ir_text: str) -> str:
     """The assembly text that ``compile_ir`` would produce: for reading, nothing is run or stored."""
     with _lock:
-        return _machine().emit_assembly(_optimise(ir_text))
+        text: str = _machine().emit_assembly(_optimise(ir_text))
+    return text
 
 
 _lock = threading.Lock()
@@ -194,7 +195,8 @@ def _optimise(ir_text: str) -> llvm.ModuleRef:
 
 
 def _emit(ir_text: str) -> bytes:
-    return _machine().emit_object(_optimise(ir_text))
+    code: bytes = _machine().emit_object(_optimise(ir_text))
+    return code
 
 
 def _link(code: bytes, ir_text: str, functions: Sequence[str]) -> dict[str, int]:

@@ -23,6 +23,7 @@ import struct
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from typing import NamedTuple
 
 from flambeau.runtime import jit, threads_ir
@@ -88,14 +89,16 @@ def parallel_call(function: int, args: int, items: int) -> None:
         native.parallel_call(function, args, items)
 
 
-class Base(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Base:
     """A cell that holds an address: ``bases[index] + offset`` of the run."""
 
     index: int
     offset: int = 0
 
 
-class Scalar(NamedTuple):
+@dataclass(frozen=True, slots=True)
+class Scalar:
     """A cell that holds ``scalars[index]`` of the run."""
 
     index: int
@@ -219,10 +222,10 @@ def _lay_out(phases: Sequence[Phase], bases: int, scalars: int) -> array.array[i
     words += [len(phases), at["phases"], at["bases"], at["scalars"]]
     words += [0] * (bases + scalars)
     words += [0 if isinstance(cell, (Base, Scalar)) else operator.index(cell) & _WORD_MASK for cell in cells]
-    for position, cell in relocated:
-        words += [at["cells"] + _WORD * position, cell.index, cell.offset & _WORD_MASK]
-    for position, cell in replaced:
-        words += [at["cells"] + _WORD * position, cell.index]
+    for position, base in relocated:
+        words += [at["cells"] + _WORD * position, base.index, base.offset & _WORD_MASK]
+    for position, scalar in replaced:
+        words += [at["cells"] + _WORD * position, scalar.index]
     words += _phase_words(phases, at["cells"], at["tables"])
     # In place: the addresses above are those of this block.
     block[:] = array.array("Q", words)
@@ -266,12 +269,12 @@ def _address(block: array.array[int]) -> int:
 
 
 class _Native(NamedTuple):
-    """The generated functions; ``worker`` is an address, and 0 where there are no threads."""
+    """The generated functions. ``worker`` is an address, 0 where there are no threads (and so no pool)."""
 
     replay: Callable[[ctypes.c_void_p], None]
     parallel_call: Callable[[int, int, int], None]
-    use_pool: Callable[[int], None] | None
-    stop_pool: Callable[[int], None] | None
+    use_pool: Callable[[int], None]
+    stop_pool: Callable[[int], None]
     worker: int
 
 
@@ -287,9 +290,9 @@ def _native() -> _Native:
     return _Native(
         replay=one_pointer(addresses["replay"]),
         parallel_call=launch(addresses["parallel_call"]),
-        use_pool=one_pointer(addresses["use_pool"]) if threaded else None,
-        stop_pool=one_pointer(addresses["stop_pool"]) if threaded else None,
-        worker=addresses["worker"] if threaded else 0,
+        use_pool=one_pointer(addresses.get("use_pool", 0)),
+        stop_pool=one_pointer(addresses.get("stop_pool", 0)),
+        worker=addresses.get("worker", 0),
     )
 
 
@@ -298,7 +301,7 @@ class _Pool:
 
     def __init__(self, native: _Native, workers: int) -> None:
         self._native = native
-        size = threads_ir.WORKER_CELLS + workers * threads_ir.WORKER_CELL_BYTES
+        size = threads_ir.WORKER_RECORDS + workers * threads_ir.WORKER_RECORD_BYTES
         self._memory = ctypes.create_string_buffer(size + 127)
         self.address = -(-ctypes.addressof(self._memory) // 128) * 128
         self.threads: list[int] = []
@@ -319,13 +322,13 @@ class _Pool:
             join(thread, None)
 
     def _start_worker(self, number: int) -> bool:
-        cell = threads_ir.WORKER_CELLS + (number - 1) * threads_ir.WORKER_CELL_BYTES
-        self._word(cell).value = self.address
-        self._word(cell + _WORD).value = number
+        record = threads_ir.WORKER_RECORDS + (number - 1) * threads_ir.WORKER_RECORD_BYTES
+        self._word(record + threads_ir.WORKER_POOL).value = self.address
+        self._word(record + threads_ir.WORKER_THREAD).value = number
         create = _process_function("pthread_create", *[ctypes.c_void_p] * 4)
         thread = ctypes.c_uint64()
         # A system that refuses another thread leaves us with fewer, which is only slower.
-        if create(ctypes.addressof(thread), None, self._native.worker, self.address + cell) != 0:
+        if create(ctypes.addressof(thread), None, self._native.worker, self.address + record) != 0:
             return False
         self.threads.append(thread.value)
         return True
@@ -364,7 +367,7 @@ def _start_pool() -> None:
     """Start the workers; the lock is held."""
     global _pool
     native = _native()
-    if get_num_threads() == 1 or native.use_pool is None:
+    if get_num_threads() == 1 or not native.worker:
         _pool = False
         return
     with _signals_blocked():
@@ -394,9 +397,7 @@ def _signals_blocked() -> Iterator[None]:
 
 
 def _process_function(name: str, *argument_types: type) -> Callable[..., int]:
-    function = getattr(ctypes.CDLL(None), name)
-    function.argtypes = argument_types
-    return function
+    return ctypes.CFUNCTYPE(ctypes.c_int, *argument_types)((name, ctypes.CDLL(None)))
 
 
 def _default_num_threads() -> int:

@@ -24,12 +24,24 @@ JOB_FUNCTION = 400
 JOB_ARGS = 408
 SLEEPERS = 512
 STOP = 640
-CALLER_CPU = 644
 WORKERS = 648
 BUSY = 656
-# From here on one (pool address, thread id) pair a worker: the argument its thread starts with.
-WORKER_CELLS = 768
-WORKER_CELL_BYTES = 16
+# From here on a record for each worker: the argument its thread starts with.
+WORKER_RECORDS = 768
+WORKER_RECORD_BYTES = 256
+WORKER_POOL = 0
+WORKER_THREAD = 8
+# The system's number of the thread, and the processor it was last seen on (4 bytes each).
+_WORKER_SYSTEM_ID = 16
+_WORKER_CPU = 20
+# The processors it may run on, when nothing restricts it, and who may touch that.
+_WORKER_MASK_STATE = 24
+_WORKER_MASK = 32
+
+# A new record is zero: nobody touches the mask of a thread that has not said who it is.
+_MASK_TAKEN = 0
+_MASK_FREE = 1
+_MASK_RESTRICTED = 2
 
 # About half a millisecond: a worker that slept costs the caller 8 us and the work 20 to 40 us.
 _WORKER_SPINS = 20000
@@ -40,7 +52,14 @@ _CALLER_SPINS = 1024
 
 _FUTEX_WAIT_PRIVATE = 128
 _FUTEX_WAKE_PRIVATE = 129
-_FUTEX_NUMBER = {"x86_64": 202, "aarch64": 98, "riscv64": 98, "loongarch64": 98, "powerpc64le": 221}
+# Numbers of the system calls futex and gettid.
+_SYSTEM_CALLS = {
+    "x86_64": (202, 186),
+    "aarch64": (98, 178),
+    "riscv64": (98, 178),
+    "loongarch64": (98, 178),
+    "powerpc64le": (221, 207),
+}
 _PAUSE = {
     "x86_64": ("declare void @llvm.x86.sse2.pause()", "call void @llvm.x86.sse2.pause()"),
     "aarch64": ("declare void @llvm.aarch64.isb(i32)", "call void @llvm.aarch64.isb(i32 15)"),
@@ -53,7 +72,7 @@ POOL_FUNCTIONS = ("worker", "use_pool", "stop_pool")
 
 def has_futex(architecture: str) -> bool:
     """Whether the pool can be built for this architecture (under Linux)."""
-    return architecture in _FUTEX_NUMBER
+    return architecture in _SYSTEM_CALLS
 
 
 def module(architecture: str, threaded: bool) -> str:
@@ -64,7 +83,8 @@ def module(architecture: str, threaded: bool) -> str:
     if not threaded:
         return "\n".join([_SERIAL, _LAUNCH_SERIAL, _REPLAY])
     declare_pause, pause = _PAUSE.get(architecture, _NO_PAUSE)
-    pool = _POOL.replace("PAUSE", pause).replace("FUTEX", str(_FUTEX_NUMBER[architecture]))
+    futex, gettid = _SYSTEM_CALLS[architecture]
+    pool = _POOL.replace("PAUSE", pause).replace("FUTEX", str(futex)).replace("GETTID", str(gettid))
     return "\n".join([declare_pause, pool, _SERIAL, _LAUNCH_PARALLEL, _REPLAY])
 
 
@@ -169,48 +189,106 @@ end:
   ret void
 }}
 
-; The system may wake a worker on the caller's processor and leave them there together for many milliseconds:
-; move away once, then be allowed everywhere as before. Where the mask cannot be had or becomes empty nothing
-; happens.
-define internal void @leave_the_callers_cpu(ptr %pool) nounwind {{
+; Systems leave a worker on the caller's processor for many milliseconds, where it cannot run while the caller
+; does, although other processors are idle. So workers note where they are, and a caller that finds one noted
+; on its own processor forbids it that processor; the worker lifts this when it runs. The state of the mask
+; says who may touch it. Where masks cannot be had nothing of this happens.
+define internal void @send_elsewhere(ptr %self, i32 %cpu) nounwind {{
 entry:
-  %original = alloca [16 x i64], align 8
   %others = alloca [16 x i64], align 8
-  %caller_cell = getelementptr i8, ptr %pool, i64 {CALLER_CPU}
-  %caller = load atomic i32, ptr %caller_cell monotonic, align 4
-  %own = call i32 @sched_getcpu()
-  %same = icmp eq i32 %caller, %own
-  %named = icmp ult i32 %caller, 1024
+  %cpu_cell = getelementptr i8, ptr %self, i64 {_WORKER_CPU}
+  %its_cpu = load atomic i32, ptr %cpu_cell monotonic, align 4
+  %same = icmp eq i32 %its_cpu, %cpu
+  %named = icmp ult i32 %cpu, 1024
   %together = and i1 %same, %named
-  br i1 %together, label %ask, label %end
-ask:
-  %refused = call i32 @sched_getaffinity(i32 0, i64 128, ptr %original)
-  %unknown = icmp ne i32 %refused, 0
-  br i1 %unknown, label %end, label %move
-move:
+  br i1 %together, label %take, label %end
+take:
+  %state_cell = getelementptr i8, ptr %self, i64 {_WORKER_MASK_STATE}
+  %state = atomicrmw xchg ptr %state_cell, i32 {_MASK_TAKEN} acq_rel, align 4
+  %taken = icmp eq i32 %state, {_MASK_TAKEN}
+  br i1 %taken, label %end, label %restrict
+restrict:
+  %id_cell = getelementptr i8, ptr %self, i64 {_WORKER_SYSTEM_ID}
+  %original = getelementptr i8, ptr %self, i64 {_WORKER_MASK}
+  %id = load i32, ptr %id_cell, align 4
   %mask = load [16 x i64], ptr %original, align 8
   store [16 x i64] %mask, ptr %others, align 8
-  %cpu = zext i32 %caller to i64
-  %word_index = lshr i64 %cpu, 6
-  %bit_index = and i64 %cpu, 63
+  %wide = zext i32 %cpu to i64
+  %word_index = lshr i64 %wide, 6
+  %bit_index = and i64 %wide, 63
   %bit = shl i64 1, %bit_index
   %all_but = xor i64 %bit, -1
   %word_cell = getelementptr i64, ptr %others, i64 %word_index
   %word = load i64, ptr %word_cell, align 8
   %cleared = and i64 %word, %all_but
   store i64 %cleared, ptr %word_cell, align 8
-  %moved = call i32 @sched_setaffinity(i32 0, i64 128, ptr %others)
-  %failed = icmp ne i32 %moved, 0
-  br i1 %failed, label %end, label %restore
+  %failed = call i32 @sched_setaffinity(i32 %id, i64 128, ptr %others)
+  store atomic i32 {_MASK_RESTRICTED}, ptr %state_cell release, align 4
+  br label %end
+end:
+  ret void
+}}
+
+; A worker notes where it is and lifts a restriction.
+define internal void @settle(ptr %self) nounwind {{
+entry:
+  %cpu_cell = getelementptr i8, ptr %self, i64 {_WORKER_CPU}
+  %state_cell = getelementptr i8, ptr %self, i64 {_WORKER_MASK_STATE}
+  %cpu = call i32 @sched_getcpu()
+  %noted = load atomic i32, ptr %cpu_cell monotonic, align 4
+  %moved = icmp ne i32 %cpu, %noted
+  br i1 %moved, label %note, label %look
+note:
+  store atomic i32 %cpu, ptr %cpu_cell monotonic, align 4
+  br label %look
+look:
+  %seen = load atomic i32, ptr %state_cell monotonic, align 4
+  %restricted = icmp eq i32 %seen, {_MASK_RESTRICTED}
+  br i1 %restricted, label %take, label %end
+take:
+  %state = atomicrmw xchg ptr %state_cell, i32 {_MASK_TAKEN} acq_rel, align 4
+  %taken = icmp eq i32 %state, {_MASK_TAKEN}
+  br i1 %taken, label %end, label %restore
 restore:
-  %restored = call i32 @sched_setaffinity(i32 0, i64 128, ptr %original)
+  %original = getelementptr i8, ptr %self, i64 {_WORKER_MASK}
+  %failed = call i32 @sched_setaffinity(i32 0, i64 128, ptr %original)
+  store atomic i32 {_MASK_FREE}, ptr %state_cell release, align 4
+  br label %end
+end:
+  ret void
+}}
+
+; Store the mask to go back to, and let go of it; what cannot be had stays taken for ever.
+define internal void @ask_mask(ptr %self) nounwind {{
+entry:
+  %original = getelementptr i8, ptr %self, i64 {_WORKER_MASK}
+  %refused = call i32 @sched_getaffinity(i32 0, i64 128, ptr %original)
+  %known = icmp eq i32 %refused, 0
+  br i1 %known, label %free, label %end
+free:
+  %state_cell = getelementptr i8, ptr %self, i64 {_WORKER_MASK_STATE}
+  store atomic i32 {_MASK_FREE}, ptr %state_cell release, align 4
+  br label %end
+end:
+  ret void
+}}
+
+; Before it sleeps, a worker that is unrestricted learns its mask again: somebody may have changed it.
+define internal void @refresh_mask(ptr %self) nounwind {{
+entry:
+  %state_cell = getelementptr i8, ptr %self, i64 {_WORKER_MASK_STATE}
+  %exchange = cmpxchg ptr %state_cell, i32 {_MASK_FREE}, i32 {_MASK_TAKEN} acq_rel monotonic, align 4
+  %was_free = extractvalue {{ i32, i1 }} %exchange, 1
+  br i1 %was_free, label %ask, label %end
+ask:
+  call void @ask_mask(ptr %self)
   br label %end
 end:
   ret void
 }}
 
 ; Wait until the generation is no longer %last: spin, then sleep. Returns the new one.
-define internal i32 @await_generation(ptr %pool, i32 %last) nounwind {{
+define internal i32 @await_generation(ptr %pool, ptr %self, i32 %last) nounwind {{
 entry:
   %sleepers = getelementptr i8, ptr %pool, i64 {SLEEPERS}
   br label %spin
@@ -227,6 +305,7 @@ pause:
   br i1 %yield_now, label %yield, label %spin_again
 yield:
   %y = call i32 @sched_yield()
+  call void @settle(ptr %self)
   br label %spin_again
 spin_again:
   %patient = icmp ult i32 %spins_next, {_WORKER_SPINS}
@@ -234,6 +313,8 @@ spin_again:
 spun:
   ret i32 %seen
 sleep:
+  call void @settle(ptr %self)
+  call void @refresh_mask(ptr %self)
   %s0 = atomicrmw add ptr %sleepers, i32 1 seq_cst, align 4
   br label %check
 check:
@@ -246,21 +327,28 @@ doze:
   br label %check
 awake:
   %s1 = atomicrmw sub ptr %sleepers, i32 1 seq_cst, align 4
-  call void @leave_the_callers_cpu(ptr %pool)
+  call void @settle(ptr %self)
   ret i32 %current
 }}
 
-; Start routine of a worker thread; its argument is its (pool, thread id) pair.
+; Start routine of a worker thread; its argument is its record.
 define ptr @worker(ptr %self) nounwind {{
 entry:
-  %thread_cell = getelementptr i64, ptr %self, i64 1
-  %pool = load ptr, ptr %self, align 8
+  %pool_cell = getelementptr i8, ptr %self, i64 {WORKER_POOL}
+  %thread_cell = getelementptr i8, ptr %self, i64 {WORKER_THREAD}
+  %id_cell = getelementptr i8, ptr %self, i64 {_WORKER_SYSTEM_ID}
+  %pool = load ptr, ptr %pool_cell, align 8
   %thread = load i64, ptr %thread_cell, align 8
   %stop_cell = getelementptr i8, ptr %pool, i64 {STOP}
+  %id = call i64 (i64, ...) @syscall(i64 GETTID)
+  %id32 = trunc i64 %id to i32
+  store i32 %id32, ptr %id_cell, align 4
+  call void @settle(ptr %self)
+  call void @ask_mask(ptr %self)
   br label %wait
 wait:
   %last = phi i32 [ 0, %entry ], [ %generation, %work ]
-  %generation = call i32 @await_generation(ptr %pool, i32 %last)
+  %generation = call i32 @await_generation(ptr %pool, ptr %self, i32 %last)
   %stop = load atomic i32, ptr %stop_cell acquire, align 4
   %stopped = icmp ne i32 %stop, 0
   br i1 %stopped, label %leave, label %work
@@ -280,11 +368,22 @@ define void @stop_pool(ptr %pool) nounwind {{
   ret void
 }}
 
-; Wake as many sleepers as the job needs beyond the workers that are awake.
-define internal void @wake_for(ptr %pool, i64 %count, i64 %workers) nounwind {{
+; Make sure that workers can run: send those away that are noted on this processor, and wake as many sleepers
+; as the job needs beyond the workers that are awake.
+define internal void @rouse(ptr %pool, i64 %count, i64 %workers) nounwind {{
 entry:
+  %records = getelementptr i8, ptr %pool, i64 {WORKER_RECORDS}
   %sleepers_cell = getelementptr i8, ptr %pool, i64 {SLEEPERS}
-  %cpu_cell = getelementptr i8, ptr %pool, i64 {CALLER_CPU}
+  %cpu = call i32 @sched_getcpu()
+  br label %next
+next:
+  %i = phi i64 [ 0, %entry ], [ %following, %next ]
+  %record = getelementptr [{WORKER_RECORD_BYTES} x i8], ptr %records, i64 %i
+  call void @send_elsewhere(ptr %record, i32 %cpu)
+  %following = add i64 %i, 1
+  %more = icmp slt i64 %following, %workers
+  br i1 %more, label %next, label %count_them
+count_them:
   %sleepers32 = load atomic i32, ptr %sleepers_cell seq_cst, align 4
   %sleepers = sext i32 %sleepers32 to i64
   %helpers = sub i64 %count, 1
@@ -295,8 +394,6 @@ entry:
   %lacking = icmp sgt i64 %missing, 0
   br i1 %lacking, label %call_them, label %end
 call_them:
-  %cpu = call i32 @sched_getcpu()
-  store atomic i32 %cpu, ptr %cpu_cell monotonic, align 4
   %missing32 = trunc i64 %missing to i32
   call void @wake(ptr %pool, i32 %missing32)
   br label %end
@@ -343,7 +440,7 @@ define internal void @fork_join(ptr %pool, i64 %workers, i64 %count,
   store atomic i64 0, ptr %done monotonic, align 8
   store atomic i64 %count, ptr %remaining release, align 8
   %before = atomicrmw add ptr %pool, i32 1 seq_cst, align 4
-  call void @wake_for(ptr %pool, i64 %count, i64 %workers)
+  call void @rouse(ptr %pool, i64 %count, i64 %workers)
   call void @drain(ptr %pool, i64 0)
   call void @join(ptr %pool, i64 %count)
   store i64 0, ptr %busy_cell, align 8
