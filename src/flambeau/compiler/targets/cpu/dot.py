@@ -33,14 +33,13 @@ _ITEM_FLOPS = 4_000_000  # about 20 us on one core: less is not worth a fork
 _ITEM_BYTES = 1 << 19  # as long for products that only read memory
 _LARGE_ITEM_FLOPS = 64_000_000  # more than 8 items are made of at least this much each
 _MAX_ITEMS = 64
-_BLOCK_K = 256  # a block of a panel, 256 x 64 floats, is a quarter of a modest second-level cache
+_BLOCK_K = 384  # a block of a panel, 384 x 64 floats, takes a part of any second-level cache
 _SKINNY = 16  # so few rows or columns are dot products ...
 _SKINNY_DEPTH = 24  # ... if k is so many times longer, to pay for adding the lanes at the end
 _STREAM_ROWS = 8  # so few rows of a read b once, from memory if its rows are long:
 _STREAM_COLUMNS = 2048
 _STREAM_BLOCK_K = 32  # then few rows of b at a time, as streams that the processor fetches ahead
 _PACK_ROWS = 192  # a panel of b passes over so many rows that a copy in order pays
-_PACK_DEPTH = 512  # columns of a so long apart that they meet in the same cache sets
 
 Strides = tuple[int, int]
 
@@ -67,7 +66,6 @@ class Plan:
     strides: tuple[Strides, Strides]  # (row, column) of a and b, in elements
     partition: Partition
     block_k: int = 1
-    pack_a: int = 0
     pack_b: int = 0
     scratch_bytes: int = 0
     swapped: bool = False  # computed as c' = b' @ a'; shape and strides are those of that product
@@ -118,7 +116,7 @@ class Plan:
             a_batch=a_batch, b_batch=b_batch, c_batch=c_batch, d_batch=d_batch,
             batch_chunk=part.batch_chunk, tile_m=part.tile_m, tile_n=part.tile_n,
             tiles_m=part.tiles_m, tiles_n=part.tiles_n,
-            block_k=self.block_k, pack_a=self.pack_a, pack_b=self.pack_b,
+            block_k=self.block_k, pack_b=self.pack_b,
             scratch=scratch, scratch_bytes=self.scratch_bytes,
         )  # fmt: skip
         values["alpha"], values["alpha_imag"] = _number_cells(alpha, self.dtype)
@@ -142,11 +140,10 @@ def choose(dtype: str, batch: int, m: int, n: int, k: int, a_strides: Strides, b
         return Plan(dtype, "blas", shape, strides, partition_)
     if a_strides[1] == b_strides[0] == 1 and min(m, n) <= min(_SKINNY, k // _SKINNY_DEPTH):
         return _skinny(dtype, shape, strides)
-    pack_a, pack_b = _pack_a(k, a_strides, partition_), _pack_b(n, b_strides, partition_)
-    streams = m <= _STREAM_ROWS and n >= _STREAM_COLUMNS and not pack_b
-    block_k = max(min(k, _STREAM_BLOCK_K if streams else _BLOCK_K), 1)
-    scratch = tiled_dot.scratch_bytes(dtype, partition_.tile_m, block_k, pack_a, pack_b)
-    return Plan(dtype, "tiled", shape, strides, partition_, block_k, pack_a, pack_b, scratch)
+    pack_b = _pack_b(n, b_strides, partition_)
+    block_k = _block_k(m, n, k, pack_b)
+    scratch = tiled_dot.scratch_bytes(dtype, block_k, pack_b)
+    return Plan(dtype, "tiled", shape, strides, partition_, block_k, pack_b, scratch)
 
 
 def _skinny(dtype: str, shape: tuple[int, int, int, int], strides: tuple[Strides, Strides]) -> Plan:
@@ -211,10 +208,12 @@ def _share(total: int, parts: int, unit: int) -> int:
     return min(-(-total // (parts * unit)) * unit, total)
 
 
-def _pack_a(k: int, a_strides: Strides, part: Partition) -> int:
-    """See :mod:`tiled_dot`: copy columns of a that lie far apart, if several panels of b read them."""
-    row, column = a_strides
-    return int(row == 1 and min(k, column) >= _PACK_DEPTH and part.tile_n >= 128)
+def _block_k(m: int, n: int, k: int, pack_b: int) -> int:
+    """How much of k a pass takes: equal blocks, of at most the size that suits the caches."""
+    if m <= _STREAM_ROWS and n >= _STREAM_COLUMNS and not pack_b:
+        return max(min(k, _STREAM_BLOCK_K), 1)
+    blocks = -(-k // _BLOCK_K)
+    return -(-k // (8 * blocks)) * 8 if blocks > 1 else max(k, 1)
 
 
 def _pack_b(n: int, b_strides: Strides, part: Partition) -> int:

@@ -15,7 +15,7 @@ FIELDS = (
     "a_batch", "b_batch", "c_batch", "d_batch",  # strides in bytes; 0 shares one matrix
     "alpha", "alpha_imag", "beta", "beta_imag",  # in the low bytes; complex64 fills one cell, complex128 two
     "batch_chunk", "tile_m", "tile_n", "tiles_m", "tiles_n",  # what one item covers
-    "block_k", "pack_a", "pack_b",  # see tiled_dot
+    "block_k", "pack_b",  # see tiled_dot
     "scratch", "scratch_bytes",  # a thread owns scratch_bytes bytes at scratch + thread * scratch_bytes
 )  # fmt: skip
 CELL = {name: index for index, name in enumerate(FIELDS)}

@@ -5,11 +5,11 @@ elements of a column of a. The columns of an item are cut into panels of at most
 along k into blocks, so that one panel's block stays in a near cache while all rows of a pass over it.
 
 Library routines first copy both operands into panels. Here a is read in place through its strides, whatever
-they are, and b too if its rows are contiguous, unless copying pays (cells ``pack_a``, ``pack_b``):
+they are (copying it never paid, measured up to k = 4096). The cell ``pack_b`` says how b is read:
 
-- ``pack_a``: 0 in place; 1 the item's rows are copied, for a whose columns are contiguous and long;
-- ``pack_b``: 0 in place; 1 rows are copied into panels; 2 columns, which are contiguous, are transposed into
-  panels.
+- 0: in place, for contiguous rows;
+- 1: contiguous rows are copied into panels, which many rows of a then share;
+- 2: contiguous columns are transposed into panels.
 """
 
 from __future__ import annotations
@@ -37,13 +37,12 @@ def panel_width(dtype: str) -> int:
     return max(_rows_by_width()) * lanes(dtype)
 
 
-def scratch_bytes(dtype: str, tile_m: int, block_k: int, pack_a: int, pack_b: int) -> int:
-    """The scratch a thread needs: one block of a panel of b, then one block of the item's rows of a."""
+def scratch_bytes(dtype: str, block_k: int, pack_b: int) -> int:
+    """The scratch a thread needs: one block of a panel of b, its rows rounded up to whole squares."""
+    if not pack_b:
+        return 0
     width = lanes(dtype)
-    size = _panel_bytes(dtype, block_k) if pack_b else 0
-    if pack_a:
-        size += -(-block_k // width) * width * (tile_m + width) * ITEMSIZE[dtype]
-    return -(-size // 64) * 64
+    return -(-block_k // width) * width * panel_width(dtype) * ITEMSIZE[dtype]
 
 
 @functools.cache
@@ -69,11 +68,6 @@ def ir(dtype: str) -> str:
 
 def _rows_by_width() -> dict[int, int]:
     return _ROWS_WIDE if jit.target().vector_bytes == 64 else _ROWS_NARROW
-
-
-def _panel_bytes(dtype: str, block_k: int) -> int:
-    width = lanes(dtype)
-    return -(-block_k // width) * width * panel_width(dtype) * ITEMSIZE[dtype]
 
 
 def _mask(b: Builder, count: Value, width: int) -> Value:
@@ -216,7 +210,7 @@ class _Task:
         self.a_row, self.a_column = cells.stride("a_row"), cells.stride("a_column")
         self.b_row, self.b_column = cells.stride("b_row"), cells.stride("b_column")
         self.alpha = cells.read("alpha", _SCALAR[self.dtype])
-        self.pack_a, self.pack_b = cells.read("pack_a"), cells.read("pack_b")
+        self.pack_b = cells.read("pack_b")
         self.block_k = cells.read("block_k")
         thread = TASK_PARAMETERS[2]
         self.panel = offset(b, cells.read("scratch", "ptr"), (thread, cells.read("scratch_bytes")))
@@ -238,7 +232,6 @@ class _Task:
         d = b.select(begins, cells.matrix("d", entry), c)
         d_row = b.select(begins, cells.stride("d_row"), c_row)
         a = offset(b, cells.matrix("a", entry), (start, self.a_column), (covered.rows[0], self.a_row))
-        a, a_row, a_k = self._rows_of_a(a, covered, depth)
         b_start = offset(b, cells.matrix("b", entry), (start, self.b_row))
 
         column = b.alloca("i64")
@@ -255,7 +248,7 @@ class _Task:
             panel, b_k = self._panel_of_b(source, width, depth)
             moved = (low, self.size)
             arguments = (panel, b_k, offset(b, c, moved), c_row, offset(b, d, moved), d_row, depth, beta)
-            self._tiles(covered, width, (a, a_row, a_k), arguments)
+            self._tiles(covered, width, a, arguments)
 
     def _panel_columns(self, remaining: Value, panels: Value) -> Value:
         """Spread the remaining columns evenly over the remaining panels, in whole vectors."""
@@ -263,28 +256,6 @@ class _Task:
         vectors = b.sdiv(b.add(remaining, b.sub(count, b.i64(1))), count)
         share = b.sdiv(b.add(vectors, b.sub(panels, b.i64(1))), panels)
         return b.smin(b.mul(share, count), remaining)
-
-    def _rows_of_a(self, a: Value, covered: ItemRange, depth: Value) -> tuple[Value, Value, Value]:
-        """The item's rows of a: address, and strides of a row and of k in bytes."""
-        b, cells = self.b, self.cells
-        copied = b.icmp("ne", self.pack_a, b.i64(0))
-        # Behind the panel of b; one vector more a row keeps the rows off the same cache sets.
-        panel_bytes = b.select(b.icmp("ne", self.pack_b, b.i64(0)), self._panel_size(), b.i64(0))
-        copy = b.gep(self.panel, panel_bytes)
-        copy_row = b.mul(b.add(cells.read("tile_m"), b.i64(lanes(self.dtype))), self.size)
-        with b.if_(copied):
-            rows = b.sub(covered.rows[1], covered.rows[0])
-            _copy_rows(b, self.dtype, a, self.a_column, copy, copy_row, depth, rows)
-        return (
-            b.select(copied, copy, a),
-            b.select(copied, self.size, self.a_row),
-            b.select(copied, copy_row, self.a_column),
-        )
-
-    def _panel_size(self) -> Value:
-        b, count = self.b, lanes(self.dtype)
-        rounded = b.and_(b.add(self.block_k, b.i64(count - 1)), b.i64(-count))
-        return b.mul(rounded, self.panel_row)
 
     def _panel_of_b(self, source: Value, width: Value, depth: Value) -> tuple[Value, Value]:
         """One block of a panel: address and stride of k in bytes."""
@@ -302,28 +273,19 @@ class _Task:
         in_place = b.icmp("eq", self.pack_b, b.i64(0))
         return b.select(in_place, source, self.panel), b.select(in_place, self.b_row, self.panel_row)
 
-    def _tiles(
-        self, covered: ItemRange, width: Value, rows_of_a: tuple[Value, ...], arguments: tuple[Value, ...]
-    ) -> None:
+    def _tiles(self, covered: ItemRange, width: Value, a: Value, arguments: tuple[Value, ...]) -> None:
         """Pass the micro-kernel of the panel's width over the item's rows."""
         b, count = self.b, lanes(self.dtype)
         vectors = b.sdiv(b.add(width, b.i64(count - 1)), b.i64(count))
         for size, rows in _rows_by_width().items():
             with b.if_(b.icmp("eq", vectors, b.i64(size))):
                 last = b.sub(width, b.i64((size - 1) * count))
-                self._tile_loop(covered, size, rows, last, rows_of_a, arguments)
+                self._tile_loop(covered, size, rows, last, a, arguments)
 
     def _tile_loop(
-        self,
-        covered: ItemRange,
-        size: int,
-        rows: int,
-        last: Value,
-        rows_of_a: tuple[Value, ...],
-        arguments: tuple[Value, ...],
+        self, covered: ItemRange, size: int, rows: int, last: Value, a: Value, arguments: tuple[Value, ...]
     ) -> None:
         b = self.b
-        a, a_row, a_k = rows_of_a
         panel, b_k, c, c_row, d, d_row, depth, beta = arguments
         low, high = covered.rows
         height = b.sub(high, low)
@@ -333,7 +295,7 @@ class _Task:
             row = b.add(low, top)
             b.call(
                 f"tile{size}", "void",
-                offset(b, a, (top, a_row)), a_row, a_k, panel, b_k,
+                offset(b, a, (top, self.a_row)), self.a_row, self.a_column, panel, b_k,
                 offset(b, c, (row, c_row)), c_row, offset(b, d, (row, d_row)), d_row,
                 depth, b.sub(wanted, top), b.sub(height, top), last, self.alpha, beta,
             )  # fmt: skip
