@@ -30,7 +30,7 @@ __all__ = [
     "vflip",
 ]
 
-_PAD_MODES = {"constant": "constant", "edge": "edge", "reflect": "reflect", "symmetric": "symmetric"}
+_PAD_MODES = ("constant", "edge", "reflect", "symmetric")
 
 
 def _check_image(name: str, image: Any) -> None:
@@ -129,7 +129,8 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
         raise TypeError(f"Input tensor should be a float tensor. Got {tensor.dtype}.")
     if tensor.dim() < 3:
         raise ValueError(
-            f"Expected tensor to be a tensor image of size (..., C, H, W). Got tensor.size() = {tensor.size()}"
+            "Expected tensor to be a tensor image of size (..., C, H, W). "
+            f"Got tensor.size() = {tensor.size()}"
         )
     if not inplace:
         tensor = tensor.clone()
