@@ -7,9 +7,9 @@ import pickle
 
 import numpy as np
 import pytest
+from tests.nn.cases import CASES, make_input
 
 import flambeau as fb
-from tests.nn.cases import CASES, make_input
 
 torch = pytest.importorskip("torch")
 

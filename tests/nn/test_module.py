@@ -1,4 +1,4 @@
-"""What Module promises. Each test runs on PyTorch as well, which proves that it states PyTorch's behaviour."""
+"""What Module promises. Each test runs on PyTorch as well: so it states PyTorch's behaviour."""
 
 from __future__ import annotations
 

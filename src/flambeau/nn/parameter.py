@@ -11,7 +11,7 @@ from ..tensor import Tensor, _disabled_torch_function_impl
 __all__ = ["Parameter", "Buffer"]
 
 
-class _ParameterMeta(type(Tensor)):
+class _ParameterMeta(type(Tensor)):  # type: ignore[misc]
     """Lets a tensor of a custom subclass count as a Parameter once ``_is_param`` is set on it."""
 
     def __instancecheck__(cls, instance: object) -> bool:
@@ -45,7 +45,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
     def __repr__(self) -> str:
         return "Parameter containing:\n" + super().__repr__()
 
-    def __reduce_ex__(self, protocol: int):
+    def __reduce_ex__(self, protocol: Any):
         # Hooks are never saved; the empty mapping keeps the argument list that PyTorch's files have.
         return _rebuild_parameter, (self.data, self.requires_grad, OrderedDict())
 
@@ -70,7 +70,7 @@ def _rebuild_parameter(data: Tensor, requires_grad: bool, backward_hooks: Any) -
     return Parameter(data, requires_grad)
 
 
-class _BufferMeta(type(Tensor)):
+class _BufferMeta(type(Tensor)):  # type: ignore[misc]
     """Makes ``isinstance(tensor, Buffer)`` ask for the mark that :class:`Buffer` leaves on a tensor."""
 
     def __instancecheck__(cls, instance: object) -> bool:

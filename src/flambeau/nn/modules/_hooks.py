@@ -121,7 +121,7 @@ def _set_global_kind(full: bool) -> None:
 class _WrappedHook:
     """A hook that gets its module as first argument without keeping the module alive."""
 
-    def __init__(self, hook: Callable, module: Module | None = None) -> None:
+    def __init__(self, hook: Callable, module: Any = None) -> None:
         self.hook = hook
         functools.update_wrapper(self, hook)
         self.with_module = module is not None
@@ -154,6 +154,15 @@ class _WrappedHook:
 
 class HooksMixin:
     """The part of :class:`Module` that registers hooks of its calls and of its backward."""
+
+    _backward_pre_hooks: dict[int, Callable]
+    _backward_hooks: dict[int, Callable]
+    _is_full_backward_hook: bool | None
+    _forward_hooks: dict[int, Callable]
+    _forward_hooks_with_kwargs: dict[int, bool]
+    _forward_hooks_always_called: dict[int, bool]
+    _forward_pre_hooks: dict[int, Callable]
+    _forward_pre_hooks_with_kwargs: dict[int, bool]
 
     def register_forward_pre_hook(
         self, hook: Callable, *, prepend: bool = False, with_kwargs: bool = False
@@ -399,8 +408,9 @@ class BackwardHook:
         self.grad_outputs: tuple | None = None
         self.n_inputs = 0
         self.n_outputs = 0
-        self.input_positions: list[int] | None = None
-        self.output_positions: list[int] | None = None
+        # Which inputs and outputs are tensors behind the gate; empty without a gate.
+        self.input_positions: list[int] = []
+        self.output_positions: list[int] = []
 
     def setup_input_hook(self, args: tuple) -> tuple:
         args, self.input_positions = _pass_tensors(args, self.on_grad_inputs, keep_missing=False)
@@ -443,7 +453,7 @@ class BackwardHook:
                 )
             grad_outputs = changed
         self.grad_outputs = grad_outputs
-        if self.input_positions is None:
+        if not self.input_positions:
             self.run_hooks_without_inputs()
         return tuple(grad_outputs[i] for i in self.output_positions)
 
@@ -464,11 +474,11 @@ class BackwardHook:
         self.grad_outputs = None
 
 
-def _pass_tensors(values: tuple, callback: Callable, keep_missing: bool) -> tuple[tuple, list[int] | None]:
-    """Put a gate behind the tensors among ``values``; also give their positions, None without a gate."""
+def _pass_tensors(values: tuple, callback: Callable, keep_missing: bool) -> tuple[tuple, list[int]]:
+    """Put a gate behind the tensors among ``values``; also give their positions, none without a gate."""
     positions = [i for i, value in enumerate(values) if isinstance(value, Tensor)]
     if not (is_grad_enabled() and any(values[i].requires_grad for i in positions)):
-        return values, None
+        return values, []
     passed = BackwardHookFunction.apply(callback, keep_missing, *[values[i] for i in positions])
     gated = list(values)
     for position, tensor in zip(positions, passed):

@@ -34,6 +34,15 @@ class StateDictMixin:
 
     _version: int = 1
 
+    _parameters: dict[str, Parameter | None]
+    _buffers: dict[str, Tensor | None]
+    _non_persistent_buffers_set: set[str]
+    _modules: dict[str, Any]
+    _state_dict_hooks: dict[int, Callable]
+    _state_dict_pre_hooks: dict[int, Callable]
+    _load_state_dict_pre_hooks: dict[int, Callable]
+    _load_state_dict_post_hooks: dict[int, Callable]
+
     def get_extra_state(self) -> Any:
         """Return what beside tensors belongs in the state dict. Define it together with its setter."""
         raise RuntimeError("Module.get_extra_state() was called on a module that does not define it.")
@@ -88,7 +97,7 @@ class StateDictMixin:
             destination[prefix + _EXTRA_STATE_KEY_SUFFIX] = self.get_extra_state()
 
     def _own_state(self) -> dict[str, Tensor]:
-        named = dict(self._parameters)
+        named: dict[str, Tensor | None] = dict(self._parameters)
         named.update((k, v) for k, v in self._buffers.items() if k not in self._non_persistent_buffers_set)
         return {name: tensor for name, tensor in named.items() if tensor is not None}
 

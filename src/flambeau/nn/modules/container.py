@@ -39,6 +39,7 @@ def _pairs(items: Any, owner: str, method: str) -> Iterator[tuple[Any, Any]]:
             raise TypeError(
                 f"{owner} update sequence element #{position} should be Iterable; is{type(pair).__name__}"
             )
+        pair = tuple(pair)
         if len(pair) != 2:
             raise ValueError(
                 f"{owner} update sequence element #{position} has length {len(pair)}; 2 is required"
@@ -57,8 +58,6 @@ class Container(Module):
 
 class _ModuleSequence(Module):
     """Submodules in order; those of a list are named by their positions."""
-
-    _modules: dict[str, Module]
 
     def __len__(self) -> int:
         return len(self._modules)
@@ -85,7 +84,7 @@ class _ModuleSequence(Module):
 
     def pop(self, key: int | slice) -> Module:
         """Take a module out and return it."""
-        module = self[key]
+        module = self[key]  # type: ignore[index]
         del self[key]
         return module
 
@@ -222,8 +221,6 @@ class ModuleList(_ModuleSequence):
 
 class ModuleDict(Module):
     """A dictionary of modules in the order they were put in, all registered."""
-
-    _modules: dict[str, Module]
 
     def __init__(self, modules: Mapping[str, Module] | None = None) -> None:
         super().__init__()
@@ -436,7 +433,7 @@ class ParameterDict(Module):
 
     def update(self, parameters: Mapping[str, Any] | ParameterDict) -> None:
         """Put in the values of a mapping, or of an iterable of pairs. Raises TypeError for anything else."""
-        pairs = _pairs(parameters, "ParameterDict", "update")
+        pairs: Iterable = _pairs(parameters, "ParameterDict", "update")
         # A mapping without an order of its own, by PyTorch's reckoning, goes in by sorted keys.
         if isinstance(parameters, Mapping) and not isinstance(parameters, OrderedDict):
             pairs = sorted(pairs)

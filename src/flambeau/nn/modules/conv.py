@@ -139,10 +139,10 @@ def _explicit_padding(
     padding: str | tuple[int, ...], kernel_size: tuple[int, ...], dilation: tuple[int, ...]
 ) -> tuple[int, ...]:
     """Return what ``F.pad`` takes: the padding before and after each dimension, the last dimension first."""
+    if not isinstance(padding, str):
+        return _reverse_repeat_tuple(padding, 2)
     if padding == "valid":
         return (0, 0) * len(kernel_size)
-    if padding != "same":
-        return _reverse_repeat_tuple(padding, 2)
     both_sides = []
     for step, size in reversed(list(zip(dilation, kernel_size))):
         total = step * (size - 1)

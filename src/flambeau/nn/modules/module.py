@@ -94,10 +94,6 @@ class Module(HooksMixin, StateDictMixin):
     call_super_init: bool = False
 
     training: bool
-    _parameters: dict[str, Parameter | None]
-    _buffers: dict[str, Tensor | None]
-    _non_persistent_buffers_set: set[str]
-    _modules: dict[str, Module | None]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         name = type(self).__name__
@@ -252,11 +248,14 @@ class Module(HooksMixin, StateDictMixin):
     # Attributes
 
     def __getattr__(self, name: str) -> Any:
+        # Every read of a parameter in a forward comes here: no loop, no helper.
         state = self.__dict__
-        for register in ("_parameters", "_buffers", "_modules"):
-            named = state.get(register)
-            if named is not None and name in named:
-                return named[name]
+        if "_parameters" in state and name in state["_parameters"]:
+            return state["_parameters"][name]
+        if "_buffers" in state and name in state["_buffers"]:
+            return state["_buffers"][name]
+        if "_modules" in state and name in state["_modules"]:
+            return state["_modules"][name]
         raise AttributeError(f"'{type(self).__name__}' object has no attribute '{name}'")
 
     def __setattr__(self, name: str, value: Any) -> None:
