@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from flambeau.compiler.targets.cpu.math import huge_angle
 from flambeau.compiler.targets.cpu.math.lanes import Lanes, constant_bits, fma, polynomial, where
 
 _TWO_OVER_PI = float.fromhex("0x1.45f306dc9c883p-1")
@@ -17,27 +18,44 @@ _HALF_PI = (
     float.fromhex("-0x1.f1976b7ed8fbcp-110"),
 )
 _ROUNDER = 1.5 * 2.0**52
-# Beyond these sizes n pi/2 needs more digits of pi: such lanes are left to the C library.
+# Beyond these sizes n pi/2 needs more digits of pi.
 _HUGE_SINGLE, _HUGE_DOUBLE = 2.0**40, 2.0**30
 
 
 def _reduce(x: Lanes) -> tuple[Lanes, Lanes | None, Lanes]:
     """r, what r lacks to its full precision (double only), and n mod 2^32 as integers."""
-    first, second, third = _HALF_PI
-    wide = x.to("double") if x.single else x
+    size = abs(x)
+    huge = (size > x.pick(_HUGE_SINGLE, _HUGE_DOUBLE)) & (size < float("inf"))
+    if x.single:
+        r, quadrant = huge_angle.repair(huge, x, _reduce_single(x))
+        return r, None, quadrant
+    r, tail, quadrant = huge_angle.repair(huge, x, _reduce_double(x))
+    return r, tail, quadrant
+
+
+def _reduce_single(x: Lanes) -> list[Lanes]:
+    """r and n, computed in double."""
+    first, second, _ = _HALF_PI
+    wide = x.to("double")
     shifted = fma(wide, _TWO_OVER_PI, _ROUNDER)
     n = shifted - _ROUNDER
-    r = fma(n, -first, wide)
-    quadrant = shifted.bits()
-    if x.single:
-        return fma(n, -second, r).to("float"), None, quadrant.to("i32")
-    # r is exact; n * second is subtracted with its rounding errors kept.
+    r = fma(n, -second, fma(n, -first, wide))
+    return [r.to("float"), shifted.bits().to("i32")]
+
+
+def _reduce_double(x: Lanes) -> list[Lanes]:
+    """r, its tail and n."""
+    first, second, third = _HALF_PI
+    shifted = fma(x, _TWO_OVER_PI, _ROUNDER)
+    n = shifted - _ROUNDER
+    # The first difference is exact; n * second is subtracted with its rounding errors kept.
+    r = fma(n, -first, x)
     product = n * second
     rest = fma(n, second, -product)
     reduced = r - product
     error = ((r - reduced) - product) - fma(n, third, rest)
     total = reduced + error
-    return total, (reduced - total) + error, quadrant
+    return [total, (reduced - total) + error, shifted.bits()]
 
 
 def sin_cos(r: Lanes, tail: Lanes | None) -> tuple[Lanes, Lanes]:
@@ -58,28 +76,15 @@ def _odd(quadrant: Lanes) -> Lanes:
     return (quadrant & 1).compare("ne", 0)
 
 
-def _repair_huge(x: Lanes, result: Lanes, name: str) -> Lanes:
-    """The result, with lanes of huge finite x from the C library (a branch that is hardly ever taken)."""
-    b = x.builder
-    size = abs(x)
-    huge = (size > x.pick(_HUGE_SINGLE, _HUGE_DOUBLE)) & (size < float("inf"))
-    slot = b.alloca(x.value.type)
-    b.store(result.value, slot)
-    with b.if_(huge.any()):
-        library = x.new(b.intrinsic(f"llvm.{name}", x.value))
-        b.store(where(huge, library, result).value, slot)
-    return x.new(b.load(x.value.type, slot))
-
-
 def _finish(name: str, formula: Callable[[Lanes, Lanes, Lanes], Lanes]) -> Callable[[Lanes], Lanes]:
-    """The function that reduces x, applies ``formula(sin r, cos r, quadrant)`` and repairs huge lanes."""
+    """The function that reduces x and applies ``formula(sin r, cos r, quadrant)``."""
 
     def function(x: Lanes) -> Lanes:
         r, tail, quadrant = _reduce(x)
         result = formula(*sin_cos(r, tail), quadrant)
         if name != "cos":
             result = where(x.equals(0.0), x, result)
-        return _repair_huge(x, result, name)
+        return result
 
     return function
 
