@@ -60,8 +60,9 @@ def emit(builder: Builder, name: str, *values: Value) -> Value:
     """Write the function ``name`` of ``values`` and return its result, of the same type.
 
     The values are float or double, scalars or vectors. The whole range is served: infinities, NaN, denormals,
-    signed zeros, huge angles. The code is straight-line, but for a rare branch in sin, cos and tan; what a module
-    must define besides is in ``builder.declarations``. Accuracy is told in each family's file. Raises KeyError for a name not in `NAMES` and TypeError for another type.
+    signed zeros, huge angles; the accuracy is told in each family's file. The code is straight-line, but for a
+    rare branch in sin, cos and tan. What its module must hold besides is in ``builder.declarations``.
+    Raises KeyError for a name not in `NAMES` and TypeError for another type.
     """
     function = _FUNCTIONS[name]
     if element(values[0].type) not in ("float", "double"):
