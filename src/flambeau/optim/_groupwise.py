@@ -114,7 +114,7 @@ def _counts_as_tensors(state: dict[str, Any]) -> None:
             state[name] = ops.tensor(float(state[name]), dtype=float32)
 
 
-def column(states: list[dict[str, Any]], name: str) -> list[Tensor]:
+def column(states: list[dict[str, Any]], name: str) -> list[Any]:
     """The entry ``name`` of every state."""
     return [state[name] for state in states]
 
@@ -127,7 +127,7 @@ def scalar(value: float | Tensor) -> float:
 def check_lr(lr: float | Tensor) -> None:
     if isinstance(lr, Tensor) and lr.numel() != 1:
         raise ValueError("Tensor lr must be 1-element")
-    if not lr >= 0.0:
+    if not scalar(lr) >= 0.0:
         raise ValueError(f"Invalid learning rate: {lr}")
 
 
@@ -136,7 +136,7 @@ def check_not_negative(name: str, value: float) -> None:
         raise ValueError(f"Invalid {name} value: {value}")
 
 
-def check_betas(betas: tuple[float, float]) -> None:
+def check_betas(betas: tuple[float | Tensor, float | Tensor]) -> None:
     for index, beta in enumerate(betas):
         if not 0.0 <= scalar(beta) < 1.0:
             raise ValueError(f"Invalid beta parameter at index {index}: {beta}")

@@ -17,7 +17,7 @@ Tensors = list[Tensor]
 def _descent_grads(params: Tensors, grads: Tensors, weight_decay: float, maximize: bool) -> Tensors:
     """The gradients of what is minimised: negated under ``maximize``, with the L2 penalty's gradient."""
     if maximize:
-        grads = [-grad for grad in grads]
+        grads = [grad.neg() for grad in grads]
     if weight_decay != 0:
         grads = [grad.add(param, alpha=weight_decay) for param, grad in zip(params, grads, strict=True)]
     return grads
@@ -220,7 +220,7 @@ def nadam(
 ) -> None:
     """NAdam (Dozat, 2016). ``mus`` holds this step's momentum, the next one's, and their product so far."""
     if maximize:
-        grads = [-grad for grad in grads]
+        grads = [grad.neg() for grad in grads]
     if decoupled_weight_decay:
         _decay_params(params, lr, weight_decay)
     else:
@@ -253,7 +253,7 @@ def radam(
 ) -> None:
     """RAdam (Liu et al., arXiv 1908.03265): without adaptation while its variance is intractable."""
     if maximize:
-        grads = [-grad for grad in grads]
+        grads = [grad.neg() for grad in grads]
     if decoupled_weight_decay:
         _decay_params(params, lr, weight_decay)
     else:

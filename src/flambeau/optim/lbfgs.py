@@ -87,7 +87,7 @@ class LBFGS(Optimizer):
             param.add_(direction[offset : offset + count].view_as(param), alpha=length)
             offset += count
 
-    def step(self, closure: Callable[[], Any]) -> Any:
+    def step(self, closure: Callable[[], Any]) -> Any:  # type: ignore[override]
         """Take up to ``max_iter`` quasi-Newton steps.
 
         Args:

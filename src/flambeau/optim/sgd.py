@@ -79,7 +79,7 @@ class SGD(GroupwiseOptimizer):
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
     ) -> None:
         momentum = group["momentum"]
-        buffers = column(states, "momentum_buffer") if momentum != 0 else []
+        buffers: list[Tensor | None] = column(states, "momentum_buffer") if momentum != 0 else []
         _steps.sgd(
             params,
             grads,

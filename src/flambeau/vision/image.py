@@ -58,7 +58,7 @@ class ArrayImage:
     def __eq__(self, other: object) -> bool:
         return isinstance(other, ArrayImage) and np.array_equal(self._array, other._array)
 
-    __hash__ = None  # an image can be written to through its array
+    __hash__ = None  # type: ignore[assignment]  # an image can be written to through its array
 
     def __repr__(self) -> str:
         return f"<flambeau.vision.ArrayImage mode={self.mode} size={self.width}x{self.height}>"
@@ -67,7 +67,7 @@ class ArrayImage:
 def pillow() -> Any:
     """The module ``PIL.Image``, or ``None`` where Pillow is not installed."""
     try:
-        from PIL import Image
+        from PIL import Image  # type: ignore[import-not-found,unused-ignore]
     except ImportError:
         return None
     return Image

@@ -70,7 +70,7 @@ def _note_steps(optimizer: Optimizer) -> None:
         return function(owner, *args, **kwargs)
 
     noted_step._wrapped_by_lr_sched = True
-    optimizer.step = noted_step
+    optimizer.step = noted_step  # type: ignore[method-assign]
 
 
 class LRScheduler:
@@ -130,7 +130,7 @@ class LRScheduler:
         """The rates at ``last_epoch``, from those before where the schedule is chainable."""
         raise NotImplementedError
 
-    def step(self, epoch: int | None = None) -> None:
+    def step(self, epoch: Any = None) -> None:
         """Go to the next epoch, or to ``epoch`` (deprecated), and set the rates.
 
         Call it after ``optimizer.step()``.

@@ -111,7 +111,7 @@ class CyclicLR(_WithMomentum):
         if self._scale_fn_custom is not None:
             return
         if self.mode == "exp_range":
-            self._scale_fn_ref = partial(_exponential_scale, self.gamma)
+            self._scale_fn_ref: Callable[[float], float] = partial(_exponential_scale, self.gamma)
             self.scale_mode = "iterations"
         else:
             self._scale_fn_ref = _constant_scale if self.mode == "triangular" else _halving_scale

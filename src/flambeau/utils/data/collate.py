@@ -27,7 +27,7 @@ def _is_named_tuple(value: Any) -> bool:
     return isinstance(value, tuple) and hasattr(value, "_fields")
 
 
-def _rebuild_mapping(original: Mapping, items: dict) -> Mapping:
+def _rebuild_mapping(original: Any, items: dict) -> Mapping:
     """A mapping of the same type as ``original``, or a dict where the type cannot be built so."""
     try:
         if isinstance(original, MutableMapping):
@@ -39,7 +39,7 @@ def _rebuild_mapping(original: Mapping, items: dict) -> Mapping:
         return items
 
 
-def _rebuild_sequence(original: Sequence, items: list) -> Sequence:
+def _rebuild_sequence(original: Any, items: list) -> Sequence:
     """A sequence of the same type as ``original``, or a list where the type cannot be built so."""
     try:
         if isinstance(original, MutableSequence):
@@ -106,13 +106,12 @@ def collate(batch: Sequence, *, collate_fn_map: CollateMap | None = None) -> Any
         }
         return _rebuild_mapping(first, joined)
     if _is_named_tuple(first):
-        columns = zip(*batch, strict=False)
-        return kind(*(collate(column, collate_fn_map=collate_fn_map) for column in columns))
+        return kind(*(collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch, strict=False)))
     if isinstance(first, Sequence):
         if any(len(sample) != len(first) for sample in batch):
             raise RuntimeError("each element in list of batch should be of equal size")
-        joined = [collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch, strict=False)]
-        return joined if isinstance(first, tuple) else _rebuild_sequence(first, joined)
+        columns = [collate(column, collate_fn_map=collate_fn_map) for column in zip(*batch, strict=False)]
+        return columns if isinstance(first, tuple) else _rebuild_sequence(first, columns)
     raise TypeError(_CANNOT_COLLATE.format(kind))
 
 

@@ -75,7 +75,7 @@ class CIFAR10(VisionDataset):
 
     @property
     def _folder(self) -> Path:
-        return Path(self.root) / self.base_folder
+        return Path(str(self.root)) / self.base_folder
 
     @property
     def _split_files(self) -> list[str]:
@@ -91,7 +91,7 @@ class CIFAR10(VisionDataset):
             return
         data = fetch([self.url], self.tgz_md5)
         with tarfile.open(fileobj=io.BytesIO(data), mode="r:gz") as archive:
-            archive.extractall(self.root, filter="data")
+            archive.extractall(str(self.root), filter="data")
 
     def __getitem__(self, index: int) -> tuple[Any, Any]:
         place = operator.index(index)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +22,7 @@ def find_classes(directory: str | Path) -> tuple[list[str], dict[str, int]]:
     Raises:
         FileNotFoundError: there is none.
     """
-    classes = sorted(entry.name for entry in os.scandir(directory) if entry.is_dir())
+    classes = sorted(entry.name for entry in os.scandir(os.path.expanduser(directory)) if entry.is_dir())
     if not classes:
         raise FileNotFoundError(f"Couldn't find any class folder in {directory}.")
     return classes, {name: index for index, name in enumerate(classes)}
@@ -53,10 +54,7 @@ def make_dataset(
     if not class_to_idx:
         raise ValueError("'class_to_index' must have at least one entry to collect any samples.")
     if is_valid_file is None:
-        endings = extensions
-
-        def is_valid_file(path: str) -> bool:
-            return path.lower().endswith(endings)
+        is_valid_file = partial(_has_extension, extensions=extensions)
 
     samples: list[tuple[str, int]] = []
     empty = []
@@ -73,6 +71,10 @@ def make_dataset(
             message += f" Supported extensions are: {listed}"
         raise FileNotFoundError(message)
     return samples
+
+
+def _has_extension(path: str, extensions: Any) -> bool:
+    return path.lower().endswith(extensions)
 
 
 def _files(folder: str) -> list[str]:
@@ -115,8 +117,8 @@ class DatasetFolder(VisionDataset):
         super().__init__(root, transform=transform, target_transform=target_transform)
         self.loader = loader
         self.extensions = extensions
-        self.classes, self.class_to_idx = self.find_classes(self.root)
-        self.samples = make_dataset(self.root, self.class_to_idx, extensions, is_valid_file, allow_empty)
+        self.classes, self.class_to_idx = self.find_classes(root)
+        self.samples = make_dataset(root, self.class_to_idx, extensions, is_valid_file, allow_empty)
         self.targets = [target for _, target in self.samples]
 
     def find_classes(self, directory: str | Path) -> tuple[list[str], dict[str, int]]:

@@ -109,6 +109,7 @@ class MNIST(VisionDataset):
 
     def _read(self, name: str) -> np.ndarray:
         path = self._find(name)
+        assert path is not None  # __init__ has looked
         data = gzip.decompress(path.read_bytes()) if path.suffix == ".gz" else path.read_bytes()
         try:
             return parse_idx(data)
@@ -139,7 +140,7 @@ class MNIST(VisionDataset):
 
     @property
     def raw_folder(self) -> str:
-        return str(Path(self.root) / type(self).__name__ / "raw")
+        return str(Path(str(self.root)) / type(self).__name__ / "raw")
 
     @property
     def class_to_idx(self) -> dict[str, int]:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import numbers
 from collections.abc import Sequence
 from typing import Any
 
@@ -134,18 +133,17 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
         )
     if not inplace:
         tensor = tensor.clone()
-    mean = _as_channels(mean, tensor)
-    std = _as_channels(std, tensor)
-    if (std == 0).any():
+    means, deviations = _as_channels(mean, tensor), _as_channels(std, tensor)
+    if (deviations == 0).any():
         raise ValueError(
             f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero."
         )
-    return tensor.sub_(mean).div_(std)
+    return tensor.sub_(means).div_(deviations)
 
 
-def _as_channels(values: Sequence[float], tensor: Tensor) -> Tensor:
-    values = ops.as_tensor(values, dtype=tensor.dtype, device=tensor.device)
-    return values.view(-1, 1, 1) if values.dim() == 1 else values
+def _as_channels(values: Sequence[float], tensor: Tensor) -> Any:
+    channels = ops.as_tensor(values, dtype=tensor.dtype, device=tensor.device)
+    return channels.view(-1, 1, 1) if channels.dim() == 1 else channels
 
 
 def get_dimensions(img: Any) -> list[int]:
@@ -209,13 +207,13 @@ def center_crop(img: Any, output_size: int | Sequence[int]) -> Any:
 
 
 def _pair(size: int | Sequence[int]) -> tuple[int, int]:
-    if isinstance(size, numbers.Number):
-        return int(size), int(size)
+    if isinstance(size, int):
+        return size, size
     return (size[0], size[0]) if len(size) == 1 else (size[0], size[1])
 
 
 def pad(
-    img: Any, padding: int | Sequence[int], fill: float | Sequence[float] = 0, padding_mode: str = "constant"
+    img: Any, padding: int | Sequence[int], fill: float | Sequence[float] = 0, padding_mode: Any = "constant"
 ) -> Any:
     """Add margins.
 
@@ -243,16 +241,17 @@ def pad(
 
 
 def _margins(padding: int | Sequence[int]) -> tuple[int, int, int, int]:
-    values = [padding] if isinstance(padding, numbers.Number) else list(padding)
+    values = [padding] if isinstance(padding, int) else list(padding)
     if len(values) == 1:
-        return (values[0],) * 4
+        values *= 4
     if len(values) == 2:
-        return values[0], values[1], values[0], values[1]
-    if len(values) == 4:
-        return tuple(values)
-    raise ValueError(
-        f"Padding must be an int or a 1, 2, or 4 element tuple, not a {len(values)} element tuple"
-    )
+        values *= 2
+    if len(values) != 4:
+        raise ValueError(
+            f"Padding must be an int or a 1, 2, or 4 element tuple, not a {len(values)} element tuple"
+        )
+    left, top, right, bottom = values
+    return left, top, right, bottom
 
 
 def _pad_tensor(img: Tensor, margins: tuple[int, int, int, int], fill: Any, padding_mode: str) -> Tensor:
