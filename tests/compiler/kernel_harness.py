@@ -47,9 +47,10 @@ def run(
 ) -> np.ndarray:
     """Run every item of ``kernel`` over a space of ``shape`` (outer, middle and inner sizes).
 
-    ``arrays``: one for each argument, with a dim for each dim of the space (element level), for each outer dim
-    (row level), or each outer dim and the inner one (row level in column mode). ``chunk``: rows, or inner
-    positions, an item. ``gathered``: (size, byte stride) of each gathered axis of an argument. Returns the error cell.
+    ``arrays``: one for each argument, with a dim for each dim of the space (element level), for each outer
+    dim (row level), or each outer dim and the inner one (row level in column mode). ``chunk``: rows, or inner
+    positions, an item. ``gathered``: (size, byte stride) of each gathered axis of an argument. Returns the
+    error cell.
     """
     function = compile_kernel(kernel)
     cells, keep = make_cells(kernel, arrays, shape, scalars, chunk, gathered or {})

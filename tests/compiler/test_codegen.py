@@ -110,6 +110,17 @@ def test_inner_stride_classes(dtype):
     np.testing.assert_array_equal(out, x + y)
 
 
+@pytest.mark.parametrize("chunk", [0, 7, 100])
+def test_tiles_of_a_transposed_operand(chunk):
+    """More rows than a tile has, a partial tile, and slices that items cut apart."""
+    x = RNG.random((3, 70, 150)).transpose(0, 2, 1)
+    out = np.zeros(x.shape)
+    n = Nodes()
+    kernel = elementwise(n, [Arg("float64", inner="strided")], n.neg(n.node("load", "float64", attr=0)), 2)
+    run(kernel, [x, out], x.shape, chunk=chunk)
+    np.testing.assert_array_equal(out, -x)
+
+
 def test_middle_dims_of_an_elementwise_kernel():
     x, y = RNG.random((2, 3, 4, 19)), RNG.random((3, 1, 19))
     out = np.zeros(x.shape)
@@ -170,7 +181,8 @@ def test_special_floats():
     values = np.array([np.nan, np.inf, -np.inf, 0.0, -0.0, 2.5, -2.5, 3.5, 1e30])
     x, y = (a.ravel() for a in np.meshgrid(values, values))
     for op, expected in {
-        "maximum": np.maximum(x, y), "minimum": np.minimum(x, y), "fmax": np.fmax(x, y), "fmin": np.fmin(x, y),
+        "maximum": np.maximum(x, y), "minimum": np.minimum(x, y),
+        "fmax": np.fmax(x, y), "fmin": np.fmin(x, y),
         "copysign": np.copysign(x, y),
     }.items():  # fmt: skip
         np.testing.assert_array_equal(apply(op, x, y), expected, err_msg=op)
@@ -244,6 +256,19 @@ def test_where_and_logic():
     np.testing.assert_array_equal(out, np.where(c, x, y))
     for op in ("logical_and", "logical_or", "logical_xor"):
         np.testing.assert_array_equal(apply(op, x, y, "bool"), getattr(np, op)(x, y), err_msg=op)
+
+
+def test_constants():
+    """A kernel is a key: the sign of a zero counts, and a NaN is equal to itself."""
+    kernels = []
+    for number in (0.0, -0.0, float("nan"), float("nan"), float("-inf")):
+        n = Nodes()
+        kernels.append(elementwise(n, [], n.const(number)))
+        out = np.ones(20, np.float32)
+        run(kernels[-1], [out], [20])
+        np.testing.assert_array_equal(out, np.full(20, number, np.float32))
+        assert np.signbit(out[0]) == np.signbit(number)
+    assert len(set(kernels)) == 4
 
 
 # -- casts ---------------------------------------------------------------------------------------
@@ -436,6 +461,12 @@ def test_column_reductions(kind, shape):
     np.testing.assert_allclose(out, getattr(np, kind)(flat, axis=1), rtol=1e-12)
 
 
+def test_long_columns_are_summed_accurately():
+    x, out = RNG.random((1, 20000, 17), "f"), np.zeros((1, 17), "f")
+    run(reduce_kernel("sum", "float32", 1, 1, "column"), [x, out], x.shape)
+    np.testing.assert_allclose(out, x.sum(1, dtype="d"), rtol=1e-6)
+
+
 @pytest.mark.parametrize("chunk", (16, 100))
 def test_column_reduction_split_over_columns(chunk):
     x, out = RNG.standard_normal((9, 201)).astype("f"), np.zeros(201, "f")
@@ -557,6 +588,15 @@ def test_malformed_kernels_are_refused(change, message):
     wrong = Kernel(**{**{f: getattr(good, f) for f in good.__dataclass_fields__}, **change})
     with pytest.raises(ValueError, match=message):
         plan(wrong)
+
+
+def test_a_part_of_a_row_cannot_depend_on_its_sum():
+    n = Nodes()
+    x = n.node("load", "float32", attr=0)
+    n.node("store", "float32", n.sub(x, n.reduce("sum", x)), attr=1)
+    kernel = Kernel(0, 0, "row", "inner", (Arg("float32"), Arg("float32", write=True)), (), tuple(n.list))
+    with pytest.raises(ValueError, match="whole row"):
+        plan(kernel)
 
 
 def test_unknown_operations_are_refused():

@@ -13,9 +13,10 @@ dim (split ``"inner"``, where there is no outer dim).
 
 from __future__ import annotations
 
-from collections.abc import Hashable
+import math
 from dataclasses import dataclass
 from functools import lru_cache
+from typing import Any
 
 DTYPES = frozenset(
     ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
@@ -23,7 +24,40 @@ DTYPES = frozenset(
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "any", "all", "argmax", "argmin"))
 # What is worth keeping for a later pass over the row rather than computing again.
 COSTLY = frozenset(
-    ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "tanh", "sinh", "cosh", "asin", "acos", "atan", "asinh", "acosh", "atanh", "atan2", "erf", "erfc", "erfinv", "lgamma", "digamma", "sigmoid", "softplus", "gelu", "pow", "fmod", "remainder", "gather"]
+    [
+        "exp",
+        "exp2",
+        "expm1",
+        "log",
+        "log2",
+        "log10",
+        "log1p",
+        "sin",
+        "cos",
+        "tan",
+        "tanh",
+        "sinh",
+        "cosh",
+        "asin",
+        "acos",
+        "atan",
+        "asinh",
+        "acosh",
+        "atanh",
+        "atan2",
+        "erf",
+        "erfc",
+        "erfinv",
+        "lgamma",
+        "digamma",
+        "sigmoid",
+        "softplus",
+        "gelu",
+        "pow",
+        "fmod",
+        "remainder",
+        "gather",
+    ]
 )
 
 # The loops a value depends on.
@@ -46,12 +80,28 @@ class Arg:
 
 @dataclass(frozen=True)
 class Node:
-    """One operation: ``dtype`` of its result, ``inputs`` as positions of earlier nodes, ``attr`` by operation."""
+    """One operation of a kernel.
+
+    ``dtype``: of its result. ``inputs``: positions of earlier nodes. ``attr``, which must be hashable:
+
+    - load, store: the argument's position; scalar: the scalar's
+    - const: the number (-0.0 and NaN become text, see below)
+    - index: ("outer", k), ("middle", k) or ("inner",)
+    - reduce: one of `REDUCTIONS`
+    - gather: (the argument's position, the number of gathered axes), with one int64 input for each axis
+    """
 
     op: str
     dtype: str
     inputs: tuple[int, ...] = ()
-    attr: Hashable = None
+    attr: Any = None
+
+    def __post_init__(self) -> None:
+        # Kernels are keys of caches: -0.0 must differ from 0.0, and a NaN be equal to itself.
+        if self.op == "const" and (
+            self.attr != self.attr or self.attr == 0 and math.copysign(1, self.attr) < 0
+        ):
+            object.__setattr__(self, "attr", repr(float(self.attr)))
 
 
 @dataclass(frozen=True)
@@ -97,7 +147,7 @@ class Plan:
     saved: tuple[int, ...]
 
     def in_pass(self, kernel: Kernel, node: int) -> bool:
-        """Whether the node is evaluated inside the sweeps rather than once a row (or once a strip of columns)."""
+        """Whether the node is evaluated inside the sweeps rather than once a row (or strip of columns)."""
         swept = MIDDLE | INNER if kernel.mode == "row" else MIDDLE
         return bool(self.loops[node] & swept)
 
@@ -159,7 +209,7 @@ class _Scheduler:
         stores = [n for n, node in enumerate(nodes) if node.op == "store" and self._element_store(node)]
         reduces = [n for n, node in enumerate(nodes) if node.op == "reduce"]
         reduce_pass = {n: self.depth[n] - 1 for n in reduces}
-        # Stores wait for the last pass: an earlier one could overwrite, in place, what a later pass reads again.
+        # Stores wait for the last pass: an earlier one could overwrite, in place, what a later pass reads.
         last = max([*reduce_pass.values(), *(self.depth[n] for n in stores)], default=-1)
         roots: list[list[int]] = []
         for p in range(last + 1):
@@ -188,7 +238,7 @@ class _Scheduler:
         return self.kernel.args[node.attr].level == "element"
 
     def _closure(self, roots: list[int], available: frozenset[int]) -> set[int]:
-        """The nodes to evaluate in a sweep that wants ``roots``, where ``available`` can be read from scratch."""
+        """The nodes of a sweep that wants ``roots``, where ``available`` can be read from scratch."""
         members: set[int] = set()
         waiting = list(roots)
         while waiting:
@@ -226,6 +276,22 @@ def _check(kernel: Kernel) -> None:
         _check_dtype("a scalar", dtype)
     for position, node in enumerate(kernel.nodes):
         _check_node(kernel, position, node)
+    if kernel.mode == "row" and kernel.split == "inner":
+        _check_one_pass(kernel)
+
+
+def _check_one_pass(kernel: Kernel) -> None:
+    """An item that covers a part of a row knows a part of its sums: no element may depend on them."""
+    reduced: set[int] = set()
+    for position, node in enumerate(kernel.nodes):
+        depends = any(i in reduced for i in node.inputs)
+        stores = node.op == "store" and kernel.args[node.attr].level == "element"
+        if depends and (stores or node.op == "reduce"):
+            raise ValueError(
+                f"kernel: node {position} ({node.op}) needs a whole row, but the inner dim is split"
+            )
+        if depends or node.op == "reduce":
+            reduced.add(position)
 
 
 def _check_dtype(who: str, dtype: str) -> None:
@@ -239,7 +305,8 @@ def _check_arg(position: int, arg: Arg) -> None:
         raise ValueError(f"kernel: argument {position}: expected level 'element' or 'row', got {arg.level!r}")
     if arg.inner not in ("contiguous", "broadcast", "strided"):
         raise ValueError(
-            f"kernel: argument {position}: expected inner 'contiguous', 'broadcast' or 'strided', got {arg.inner!r}"
+            f"kernel: argument {position}: expected inner 'contiguous', 'broadcast' or 'strided', "
+            f"got {arg.inner!r}"
         )
     if arg.write and arg.level == "element" and arg.inner == "broadcast":
         raise ValueError(f"kernel: argument {position} is written, and so cannot be broadcast")

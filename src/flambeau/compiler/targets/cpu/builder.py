@@ -14,7 +14,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from functools import cache, lru_cache
+from functools import cache
 
 _BITS = {
     "i1": 1,
@@ -72,7 +72,6 @@ def mangled(type: str) -> str:
     return f"v{lanes(type)}{name}" if lanes(type) else name
 
 
-@lru_cache(maxsize=4096)
 def _literal(scalar: str, number: float) -> str:
     """The text of a number: integers in decimal (wrapped to their width), floats in exact hexadecimal."""
     if scalar == "i1":
@@ -293,8 +292,8 @@ class Builder:
         """The number of ``value`` in ``type`` (a scalar type keeps the lanes of the value).
 
         ``signed`` tells how integers on either side are read. i1 is always 0 or 1, and a conversion to i1
-        asks whether the number differs from zero. Floats truncate towards zero; an integer out of range of its
-        narrower type wraps; a float out of range of an integer is not defined.
+        asks whether the number differs from zero. Floats truncate towards zero; an integer out of range of
+        its narrower type wraps; a float out of range of an integer is not defined.
         """
         type = type if lanes(type) else like(value.type, type)
         if type == value.type:
@@ -328,7 +327,7 @@ class Builder:
         return self.call(f"{name}.{mangled(type)}", type, *values)
 
     def reduce(self, operation: str, value: Value) -> Value:
-        """Combine the lanes of a vector: add mul and or xor smax smin umax umin fmax fmin fmaximum fminimum."""
+        """Combine the lanes of a vector: add mul and or xor smax smin umax umin fmax fmin."""
         return self.call(f"llvm.vector.reduce.{operation}.{mangled(value.type)}", element(value.type), value)
 
     # -- memory ----------------------------------------------------------------------------------
@@ -350,7 +349,7 @@ class Builder:
         )
 
     def store(self, value: Value, pointer: Value, align: int = 0, mask: Value | None = None) -> None:
-        """Write ``value`` at ``pointer``; aligned to one element unless told. Lanes off the mask are left alone."""
+        """Write ``value`` at ``pointer``; aligned to one element unless told. Lanes off the mask stay."""
         align = align or max(bits(value.type) // 8, 1)
         if mask is None:
             return self.emit(f"store {value!r}, {pointer!r}, align {align}")
@@ -363,11 +362,8 @@ class Builder:
         mask = mask or self.constant(like(type, "i1"), 1)
         name = f"llvm.masked.gather.{mangled(type)}.{mangled(pointers.type)}"
         self.declarations.add(f"declare {type} @{name}({pointers.type}, {mask.type}, {type})")
-        align = max(bits(type) // 8, 1)
-        return self.op(
-            f"call {type} @{name}({pointers.type} align {align} {pointers.name}, {mask!r}, {type} zeroinitializer)",
-            type,
-        )
+        addresses = f"{pointers.type} align {max(bits(type) // 8, 1)} {pointers.name}"
+        return self.op(f"call {type} @{name}({addresses}, {mask!r}, {type} zeroinitializer)", type)
 
     def scatter(self, value: Value, pointers: Value, mask: Value | None = None) -> None:
         """Write one element through each pointer of a vector of pointers, in the order of the lanes."""

@@ -120,7 +120,7 @@ class _Emitter:
         self._slices(top)
 
     def _slices(self, top: Frame) -> None:
-        """The rows low..high, slice by slice: a slice has all rows that differ in the last outer dim alone."""
+        """The rows low..high, slice by slice: the rows of a slice differ in the last outer dim alone."""
         b = self.b
         size = b.smax(self.outer_sizes[-1], b.i64(1))
         first, last = b.udiv(self.low, size), b.udiv(b.add(self.high, b.sub(size, b.i64(1))), size)
@@ -138,7 +138,7 @@ class _Emitter:
             self._row(top, (*outer, r), self.b.i64(0), self.inner)
 
     def _tiles(self, top: Frame, outer: tuple[Value, ...], low: Value, high: Value) -> None:
-        """The rows of a slice in tiles, so that a cache line that holds several rows of a transposed argument is
+        """The rows of a slice in tiles: a cache line that holds several rows of a transposed argument is then
         still in the cache when the next row needs it."""
         b = self.b
         with b.loop(low, high, _TILE_ROWS) as r0, b.loop(0, self.inner, self.count) as i0:
@@ -207,10 +207,10 @@ class _Emitter:
     def _strip(self, frame: Frame) -> None:
         """Column mode: everything for one block of inner positions."""
         self._evaluate_hoisted(frame, depth=0, loops=lambda loops: loops & INNER and not loops & MIDDLE)
-        self._passes(frame, frame.block.start, None)
+        self._passes(frame, frame.block.start, self.high)
         self._row_stores(frame)
 
-    def _passes(self, frame: Frame, low: Value, high: Value | None) -> None:
+    def _passes(self, frame: Frame, low: Value, high: Value) -> None:
         for depth, sweep in enumerate(self.plan.passes, start=1):
             accumulators = self._accumulators(frame, sweep, low)
 
@@ -310,7 +310,7 @@ class _Emitter:
 
     def _widened(self) -> set[int]:
         """The scalar nodes that a vector is computed from."""
-        widened = set()
+        widened: set[int] = set()
         for n, node in enumerate(self.nodes):
             if (
                 node.op == "reduce"
@@ -486,9 +486,12 @@ def _wants_tiles(kernel: Kernel) -> bool:
 
 
 def _widths(kernel: Kernel) -> tuple[int, ...]:
-    """How many vectors a body handles at once: more for light bodies, whose loop would cost as much as they do,
-    and to hide the latency of sums; few for heavy ones, which would run out of registers. Columns are read in
-    wide strips, since the next strip starts at the top again."""
+    """How many vectors a body handles at once.
+
+    Many for light bodies, whose loop would cost as much as they do, and to hide the latency of sums; few for
+    heavy ones, which would run out of registers. Columns are read in wide strips, since the next strip starts
+    at the top again.
+    """
     weight = reductions = 0
     for node in kernel.nodes:
         if node.op not in ("const", "scalar", "store", "load"):
@@ -501,8 +504,9 @@ def _widths(kernel: Kernel) -> tuple[int, ...]:
     return (4,)
 
 
-def _constant(b: Builder, dtype: str, number: float, count: int) -> Value:
+def _constant(b: Builder, dtype: str, attr: float | str, count: int) -> Value:
     """A constant of ``dtype``; that of a bfloat16 is its bits."""
+    number = float(attr) if isinstance(attr, str) else attr
     if dtype == "bfloat16":
         pattern = struct.unpack("<I", struct.pack("<f", number))[0]
         number = (pattern + 0x7FFF + (pattern >> 16 & 1)) >> 16

@@ -1,4 +1,4 @@
-"""Division with a remainder: `fmod` (sign of the dividend), `remainder` (sign of the divisor), `floor_divide`."""
+"""Division with a remainder: `fmod` (sign of the dividend), `remainder` (of the divisor), `floor_divide`."""
 
 from __future__ import annotations
 
@@ -66,8 +66,11 @@ def _divide_integers(b: Builder, x: Value, y: Value, signed: bool) -> tuple[Valu
 
 
 def _quotient_by_double(b: Builder, x: Value, y: Value, signed: bool) -> Value:
-    """Vectors have no integer division. The quotient of two integers of 32 bits is at least 2^-31 of itself away
-    from the next whole number, and a double is 2^-53 accurate, so rounding it towards zero is exact."""
+    """The quotient rounded towards zero, by way of doubles: vectors have no integer division.
+
+    The quotient of two integers of 32 bits is a whole number, or at least 2^-31 of itself away from one, and
+    a double is 2^-53 accurate: rounding it towards zero is exact.
+    """
     ratio = b.fdiv(b.convert(x, "double", signed), b.convert(y, "double", signed))
     # By 64 bits, since 2^31 (the smallest integer by -1) must wrap and not overflow.
     return b.convert(b.convert(ratio, "i64"), element(x.type))
@@ -77,8 +80,11 @@ def _quotient_by_double(b: Builder, x: Value, y: Value, signed: bool) -> Value:
 
 
 def _float_fmod(b: Builder, x: Value, y: Value) -> Value:
-    """x - trunc(x / y) * y is exact in one fma while the quotient is small: the rounded quotient is wrong by one
-    at most, which shows in the remainder. Large quotients, infinities and NaNs take the way of the C library."""
+    """x - trunc(x / y) * y, which one fma computes exactly while the quotient is small.
+
+    The rounded quotient is wrong by one at most, which shows in the remainder. Where a lane has a large
+    quotient, an infinity or a NaN, the C library is asked.
+    """
     size, type = b.fabs(y), x.type
     ratio = b.fdiv(x, y)
     q = b.intrinsic("llvm.trunc", ratio)

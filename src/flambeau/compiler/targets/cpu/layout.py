@@ -26,7 +26,7 @@ class Layout:
     """The index of every cell of a kernel; ``count`` cells in all.
 
     ``error``: address of two int64: a gather that is out of range stores its index, then 1.
-    ``scratch`` and ``scratch_bytes``: each thread owns the ``scratch_bytes`` bytes at scratch + thread * bytes.
+    ``scratch``, ``scratch_bytes``: a thread owns the ``scratch_bytes`` bytes at scratch + thread * that.
     ``scalars``: a scalar fills the low bytes of its cell.
     """
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Sequence
 
 from flambeau.compiler.kernel import INNER, Arg, Kernel, arg_loops
@@ -12,7 +13,7 @@ from flambeau.compiler.targets.cpu.types import memory_type, register_type, size
 
 
 class Memory:
-    """Writes the accesses of one kernel. Constructed in the entry block: it reads the cells it needs there."""
+    """Writes the accesses of one kernel. Made in the entry block, where it reads the cells."""
 
     def __init__(self, b: Builder, kernel: Kernel, layout: Layout, args: Value, count: int) -> None:
         self.b = b
@@ -47,6 +48,11 @@ class Memory:
         pointer = self.b.gep(self._args, 8 * index)
         return self._from_memory(self.b.load(memory_type(dtype), pointer), dtype)
 
+    def _inner_stride(self, position: int) -> Value:
+        cell = self.layout.args[position].inner
+        assert cell is not None
+        return self.cell(cell)
+
     def is_wide(self, position: int) -> bool:
         """Whether an argument differs between the lanes of a block."""
         return bool(arg_loops(self.kernel, self.kernel.args[position]) & INNER)
@@ -69,7 +75,7 @@ class Memory:
 
     def _lanes_at(self, position: int, pointer: Value, block: Block, copy: int) -> Value:
         """The addresses of a strided argument's lanes."""
-        stride = self.cell(self.layout.args[position].inner)
+        stride = self._inner_stride(position)
         first = self.b.add(block.start, self.b.i64(copy * block.lanes)) if copy else block.start
         return self.b.pointers(self.b.gep(pointer, self.b.mul(first, stride)), self._lane_offsets[position])
 
@@ -79,7 +85,7 @@ class Memory:
 
     # -- loads and stores ------------------------------------------------------------------------
 
-    def load(self, position: int, pointer: Value, block: Block | None) -> list[Value]:
+    def load(self, position: int, pointer: Value, block: Block) -> list[Value]:
         """An argument's number, or its vector for each copy of the block where it differs between lanes."""
         arg = self.kernel.args[position]
         if not self.is_wide(position):
@@ -96,7 +102,7 @@ class Memory:
                 )
         return [self._from_memory(value, arg.dtype) for value in loaded]
 
-    def store(self, position: int, pointer: Value, block: Block | None, copy: int, value: Value) -> None:
+    def store(self, position: int, pointer: Value, block: Block, copy: int, value: Value) -> None:
         """Write one number, or one vector of a block."""
         arg = self.kernel.args[position]
         value = self._to_memory(value, arg.dtype)
@@ -117,13 +123,12 @@ class Memory:
 
     def resolve(self, position: int, indices: Sequence[Value], mask: Value | None) -> Value:
         """The byte offset that indices (all scalars, or all vectors) of a gathered argument stand for."""
-        offset = None
+        steps = []
         for (size, stride), index in zip(self.layout.args[position].gather, indices, strict=True):
             count = lanes(index.type)
-            size, stride = (self.b.splat(self.cell(i), count) for i in (size, stride))
-            step = self.b.mul(self._checked(index, size, mask), stride)
-            offset = self.b.add(offset, step) if offset else step
-        return offset
+            inside = self._checked(index, self.b.splat(self.cell(size), count), mask)
+            steps.append(self.b.mul(inside, self.b.splat(self.cell(stride), count)))
+        return functools.reduce(self.b.add, steps)
 
     def gather(self, position: int, offset: Value, frame: Frame) -> list[Value]:
         """An argument's numbers at a scalar offset from where it stands."""

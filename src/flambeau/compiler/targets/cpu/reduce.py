@@ -52,7 +52,7 @@ def _limit(type: str, lowest: bool, signed: bool) -> float:
 class Accumulator:
     """The state of one reduction: ``copies`` independent vectors of ``type``, kept in variables.
 
-    ``kind`` is one of the reductions of `compiler.kernel`; argmax and argmin keep the position of the best too.
+    ``kind`` is one of the reductions of `compiler.kernel`; argmax and argmin keep a position too.
     With ``in_pieces``, a float sum is made of the sums of pieces, each of which `fold` ends.
     """
 
@@ -86,7 +86,7 @@ class Accumulator:
         if mask is not None:
             value = b.select(mask, value, _identity(b, self.kind, self.type, self.signed))
         best = b.load(self.type, self.values[copy])
-        if not self.finds_position:
+        if position is None:
             return b.store(_COMBINE[self.kind](b, value, best, self.signed), self.values[copy])
         where = b.load(like(self.type, "i64"), self.positions[copy])
         better = self._beats(value, best)
