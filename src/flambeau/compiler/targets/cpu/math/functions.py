@@ -60,8 +60,8 @@ def emit(builder: Builder, name: str, *values: Value) -> Value:
     """Write the function ``name`` of ``values`` and return its result, of the same type.
 
     The values are float or double, scalars or vectors. The whole range is served: infinities, NaN, denormals,
-    signed zeros, huge angles; the accuracy is told in each family's file. The code is straight-line, but for a
-    rare branch in sin, cos and tan. What its module must hold besides is in ``builder.declarations``.
+    signed zeros, huge angles; the accuracy is told in each family's file. The code is straight-line, but for
+    a rare branch in sin, cos and tan. What its module must hold besides is in ``builder.declarations``.
     Raises KeyError for a name not in `NAMES` and TypeError for another type.
     """
     function = _FUNCTIONS[name]

@@ -1,6 +1,6 @@
 """asin, acos, atan, atan2.
 
-Largest errors measured, in ulp (float, double): asin 2.3, 2.1; acos 1.2, 1.2; atan 1.9, 1.9; atan2 2.0, 2.0.
+Errors measured stay below, in ulp (float, double): asin 2.3, 2.1; acos 1.2, 1.2; atan 1.9, 1.9; atan2 2.0, 2.0.
 """
 
 from __future__ import annotations
