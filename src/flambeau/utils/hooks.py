@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import weakref
 from collections import OrderedDict
-from collections.abc import Mapping, Sequence
+from collections.abc import MutableMapping, Sequence
 from typing import Any
 
 __all__ = ["RemovableHandle"]
@@ -20,7 +20,12 @@ class RemovableHandle:
 
     next_id: int = 0
 
-    def __init__(self, hooks_dict: Mapping, *, extra_dict: Mapping | Sequence[Mapping] | None = None) -> None:
+    def __init__(
+        self,
+        hooks_dict: MutableMapping,
+        *,
+        extra_dict: MutableMapping | Sequence[MutableMapping] | None = None,
+    ) -> None:
         self.id = RemovableHandle.next_id
         RemovableHandle.next_id += 1
         self.hooks_dict_ref = weakref.ref(hooks_dict)

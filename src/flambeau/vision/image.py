@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import sys
 from typing import Any
 
@@ -64,6 +65,7 @@ class ArrayImage:
         return f"<flambeau.vision.ArrayImage mode={self.mode} size={self.width}x{self.height}>"
 
 
+@functools.cache  # a failed import is looked for again each time, which costs more than an image
 def pillow() -> Any:
     """The module ``PIL.Image``, or ``None`` where Pillow is not installed."""
     try:

@@ -65,7 +65,7 @@ def _note_steps(optimizer: Optimizer) -> None:
 
     @functools.wraps(function)
     def noted_step(*args: Any, **kwargs: Any) -> Any:
-        owner = reference()
+        owner: Any = reference()
         owner._opt_called = True
         return function(owner, *args, **kwargs)
 

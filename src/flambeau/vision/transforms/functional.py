@@ -134,11 +134,19 @@ def normalize(tensor: Tensor, mean: Sequence[float], std: Sequence[float], inpla
     if not inplace:
         tensor = tensor.clone()
     means, deviations = _as_channels(mean, tensor), _as_channels(std, tensor)
-    if (deviations == 0).any():
+    if _has_zero(std, tensor.dtype):
         raise ValueError(
             f"std evaluated to zero after conversion to {tensor.dtype}, leading to division by zero."
         )
     return tensor.sub_(means).div_(deviations)
+
+
+def _has_zero(std: Any, dtype: Any) -> bool:
+    """Whether a deviation is zero in ``dtype``. Plain numbers are looked at without waiting for a tensor."""
+    if isinstance(std, Tensor):
+        return bool((std.to(dtype) == 0).any())
+    host_dtype = {dtypes.float64: np.float64, dtypes.float16: np.float16}.get(dtype, np.float32)
+    return not np.asarray(std, dtype=host_dtype).all()
 
 
 def _as_channels(values: Sequence[float], tensor: Tensor) -> Any:

@@ -299,7 +299,7 @@ def batch_function(transform: Any) -> Callable[[np.ndarray], np.ndarray] | None:
     The first step has to be ``ToTensor``, and every step one of the classes here that have ``batch``: a
     subclass may do anything.
     """
-    steps = transform.transforms if type(transform) is Compose else [transform]
+    steps: Any = transform.transforms if type(transform) is Compose else [transform]
     if not steps or ops.get_default_dtype() != dtypes.float32:
         return None
     if type(steps[0]) is not ToTensor or any(type(step) is not Normalize for step in steps[1:]):
