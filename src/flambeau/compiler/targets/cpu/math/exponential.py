@@ -3,7 +3,7 @@
 exp(x) = 2^n exp(r) with n the integer nearest to x / ln 2 and |r| <= ln(2)/2. n comes from adding 1.5 * 2^23
 (2^52 for double): the sum's last bits are n, and subtracting the number again leaves n rounded.
 
-Errors measured stay below, in ulp (float, double): exp 1.0, 1.0; exp2 1.0, 0.9; expm1 1.5, 2.0; sigmoid 2.4,
+Measured errors in ulp (float, double) stay below: exp 1.0, 1.0; exp2 1.0, 0.9; expm1 1.5, 2.0; sigmoid 2.4,
 2.2; tanh 1.4, 1.4; sinh 1.6, 1.6; cosh 1.5, 1.4.
 """
 

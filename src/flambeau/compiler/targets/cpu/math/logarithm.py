@@ -2,8 +2,8 @@
 
 x = 2^e m with sqrt(1/2) <= m < sqrt(2), and log(x) = e ln 2 + log(1 + f), f = m - 1.
 
-Errors measured stay below, in ulp (float, double): log 0.9, 0.8; log2 1.7, 1.7; log10 1.8, 1.8; log1p 1.5, 1.0;
-asinh 1.9, 1.8; acosh 2.0, 2.5; atanh 1.9, 1.7.
+Measured errors in ulp (float, double) stay below: log 0.9, 0.8; log2 1.7, 1.7; log10 1.8, 1.8;
+log1p 1.5, 1.0; asinh 1.9, 1.8; acosh 2.0, 2.5; atanh 1.9, 1.7.
 """
 
 from __future__ import annotations
