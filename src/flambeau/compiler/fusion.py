@@ -1,0 +1,379 @@
+"""Fusion: a graph's primitives are gathered into steps, most of them loop nests that become one kernel each.
+
+A *group* is a loop nest over a domain (a shape). Elementwise operations of that shape join it, and reductions over one set of
+its dims; what is computed from the reductions' results (one number a row) and what broadcasts these again joins too: a softmax,
+a layer norm or a loss with its gradient is one pass over rows that stay in cache. A value is stored only if somebody outside reads it.
+"""
+
+from __future__ import annotations
+
+from ..lazy.spec import count
+from .access import Access, overlap
+from .graph import Graph, Operation, View
+from .plans import Dot, Gather, Map, Reduce
+
+LOOP_DTYPES = frozenset(["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"])
+MAX_NODES = 96
+MAX_ARGS = 20
+SPLIT_ELEMENTS = 32768  # a reduction of everything to one number is split into partial ones from this size on
+CANDIDATES = 6
+
+
+class Loaded:
+    """Where a value lies that a group reads or writes: ``strides`` in elements over the group's domain."""
+
+    __slots__ = ("value", "offset", "strides", "dtype", "level", "node")
+
+    def __init__(self, value, offset, strides, dtype, level, node):
+        self.value = value
+        self.offset = offset
+        self.strides = strides
+        self.dtype = dtype
+        self.level = level
+        self.node = node
+
+    def same_place(self, other) -> bool:
+        """Whether each element of the domain finds its element at the same address."""
+        return self.offset == other.offset and self.strides == other.strides and self.dtype == other.dtype
+
+
+class Group:
+    """A loop nest in the making. ``nodes`` are ``(op, dtype, inputs, attr)``, as in ``kernel.Node``."""
+
+    def __init__(self, domain: tuple[int, ...]):
+        self.domain = domain
+        self.reduced: tuple[int, ...] | None = None
+        self.nodes: list[tuple] = []
+        self.levels: list[str] = []
+        self.memo: dict[tuple, int] = {}
+        self.scalars: dict[tuple, int] = {}
+        self.loads: list[Loaded] = []
+        self.produced: dict[int, Loaded] = {}
+        self.writes: list[Loaded] = []
+        self.operations: list[Operation] = []
+        self.gathers: list[tuple] = []
+        self.closed = False
+
+    # -- nodes -------------------------------------------------------------------------------------------------------
+
+    def node(self, op: str, dtype: str, inputs: tuple = (), attr=None, level: str | None = None) -> int:
+        key = (op, dtype, inputs, attr)
+        found = self.memo.get(key)
+        if found is None:
+            if level is None:
+                level = "element" if any(self.levels[i] == "element" for i in inputs) else "row"
+            found = self.memo[key] = len(self.nodes)
+            self.nodes.append(key)
+            self.levels.append(level)
+        return found
+
+    def cast(self, node: int, dtype: str) -> int:
+        return node if self.nodes[node][1] == dtype else self.node("cast", dtype, (node,))
+
+    def scalar(self, scalar: tuple, dtype: str) -> int:
+        index = self.scalars.setdefault((scalar, dtype), len(self.scalars))
+        return self.node("scalar", dtype, (), index, "row")
+
+    # -- addresses ---------------------------------------------------------------------------------------------------
+
+    def row_shape(self, shape) -> bool:
+        """Whether ``shape`` is that of the reductions' results, with or without the reduced dims."""
+        if self.reduced is None:
+            return False
+        kept = tuple(s for d, s in enumerate(self.domain) if d not in self.reduced)
+        ones = tuple(1 if d in self.reduced else s for d, s in enumerate(self.domain))
+        return tuple(shape) in (kept, ones)
+
+    def domain_strides(self, spec, shape, level: str) -> tuple[int, ...]:
+        """The strides of ``spec``, broadcast to an operation's ``shape``, over the domain."""
+        lead = len(shape) - spec.ndim
+        own = [0] * lead + [0 if size == 1 else step for size, step in zip(spec.shape, spec.stride)]
+        if level == "row" and len(own) != len(self.domain):
+            rest = iter(own)
+            own = [0 if d in self.reduced else next(rest) for d in range(len(self.domain))]
+        return tuple([0 if size == 1 else step for size, step in zip(self.domain, own)])
+
+    def resolve(self, view: View, shape, level: str) -> int | None:
+        """The node of what ``view`` shows, loaded if need be; None where the group cannot know it."""
+        dtype = view.spec.dtype.name
+        strides = self.domain_strides(view.spec, shape, level)
+        place = Loaded(view.value, view.offset, strides, dtype, level, -1)
+        made = self.produced.get(view.value)
+        if made is not None:
+            return made.node if made.same_place(place) and self._visible(made.node, level) else None
+        for write in reversed(self.writes):
+            if write.value == view.value:
+                return write.node if write.same_place(place) and self._visible(write.node, level) else None
+        node = self.node("load", dtype, (), ("at", view.value, view.offset, strides, level), level)
+        place.node = node
+        self.loads.append(place)
+        return node
+
+    def _visible(self, node: int, level: str) -> bool:
+        return level == "element" or self.levels[node] == "row"
+
+    # -- operations --------------------------------------------------------------------------------------------------
+
+    def add(self, operation: Operation) -> bool:
+        """Take the operation into the nest; False (and no change) where it does not fit."""
+        if self.closed or len(self.nodes) > MAX_NODES or len(self.loads) + len(self.writes) > MAX_ARGS:
+            return False
+        mark = (len(self.nodes), len(self.loads), self.reduced, len(self.gathers), dict(self.scalars))
+        if self._add(operation):
+            self.operations.append(operation)
+            return True
+        self._rewind(mark)
+        return False
+
+    def _rewind(self, mark) -> None:
+        nodes, loads, self.reduced, gathers, self.scalars = mark
+        for key in self.nodes[nodes:]:
+            del self.memo[key]
+        del self.nodes[nodes:], self.levels[nodes:], self.loads[loads:], self.gathers[gathers:]
+
+    def _add(self, operation: Operation) -> bool:
+        plan = operation.code.extra
+        if plan.__class__ is Map:
+            return self._add_map(operation, plan)
+        if plan.__class__ is Reduce:
+            return self._add_reduce(operation, plan)
+        return self._add_gather(operation, plan)
+
+    def _level(self, shape) -> str | None:
+        if tuple(shape) == self.domain:
+            return "element"
+        return "row" if self.row_shape(shape) else None
+
+    def _add_map(self, operation: Operation, plan: Map) -> bool:
+        code = operation.code
+        target = None if code.outputs else operation.inputs[code.mutates[0]]
+        shape = code.outputs[0].shape if code.outputs else target.spec.shape
+        level = self._level(shape)
+        if level is None:
+            return False
+        compute = plan.compute.name if plan.compute.name not in ("float16", "bfloat16") or plan.op == "identity" else "float32"
+        operands = []
+        for where, i in plan.operands:
+            if where == "n":
+                operands.append(self.scalar(operation.scalars[i], "float32" if compute in ("float16", "bfloat16") else compute))
+                continue
+            node = self.resolve(operation.inputs[i], shape, level)
+            if node is None:
+                return False
+            operands.append(self.cast(node, compute) if plan.op != "identity" else node)
+        result = self._compute(plan, compute, tuple(operands))
+        result = self._at(self.cast(result, plan.out.name), level)
+        if target is None:
+            strides = self.domain_strides(code.outputs[0], shape, level)
+            self.produced[operation.outputs[0]] = Loaded(operation.outputs[0], 0, strides, plan.out.name, level, result)
+            return True
+        return self._add_write(target, shape, level, plan.out.name, result)
+
+    def _at(self, node: int, level: str) -> int:
+        """The node at this level: a number a row, or a scalar, can stand for elements."""
+        return node
+
+    def _compute(self, plan: Map, compute: str, operands: tuple) -> int:
+        if plan.op == "identity":
+            return operands[0]
+        dtype = compute
+        if plan.out.name == "bool" and plan.op in PREDICATES:
+            dtype = "bool"
+        if plan.op == "where":
+            operands = (self.cast(operands[0], "bool"), *operands[1:])
+        return self.node(plan.op, dtype, operands)
+
+    def _add_write(self, target: View, shape, level: str, dtype: str, node: int) -> bool:
+        strides = self.domain_strides(target.spec, shape, level)
+        place = Loaded(target.value, target.offset, strides, dtype, level, node)
+        if target.value in self.produced:
+            return False
+        if level == "row" and self.reduced is None:
+            return False
+        if any(load.value == target.value and not (load.same_place(place) and load.level == level) for load in self.loads):
+            return False
+        if any(g[1] == target.value for g in self.gathers):
+            return False
+        for write in self.writes:
+            if write.value == target.value and not write.same_place(place):
+                return False
+        self.writes = [w for w in self.writes if not (w.value == target.value and w.same_place(place))] + [place]
+        return True
+
+    def _add_reduce(self, operation: Operation, plan: Reduce) -> bool:
+        view = operation.inputs[0]
+        if tuple(view.spec.shape) != self.domain or (self.reduced is not None and self.reduced != plan.dims):
+            return False
+        node = self.resolve(view, view.spec.shape, "element")
+        if node is None:
+            return False
+        self.reduced = plan.dims
+        compute = "float32" if plan.compute.name in ("float16", "bfloat16") else plan.compute.name
+        dtype = {"any": "bool", "all": "bool", "argmax": "int64", "argmin": "int64"}.get(plan.kind, compute)
+        value = self.cast(node, "bool" if plan.kind in ("any", "all") else compute)
+        result = self.node("reduce", dtype, (value,), plan.kind, "row")
+        result = self.cast(result, plan.out.name)
+        strides = self.domain_strides(operation.code.outputs[0], operation.code.outputs[0].shape, "row")
+        self.produced[operation.outputs[0]] = Loaded(operation.outputs[0], 0, strides, plan.out.name, "row", result)
+        kept = [s for d, s in enumerate(self.domain) if d not in plan.dims]
+        if count(kept) == 1 and count(self.domain) >= SPLIT_ELEMENTS:
+            self.closed = True  # partial results come first, so that nothing of this nest can use the whole one
+        return True
+
+    def _add_gather(self, operation: Operation, plan: Gather) -> bool:
+        source, index = operation.inputs
+        shape = operation.code.outputs[0].shape
+        level = self._level(shape)
+        if level is None or source.value in self.produced or any(w.value == source.value for w in self.writes):
+            return False
+        if plan.broadcast:
+            spread = _Spread(shape, tuple(index.spec.stride[0] if d == plan.dim else 0 for d in range(len(shape))))
+            index = View(index.value, index.offset, spread.of(index.spec.dtype))
+        position = self.resolve(index, shape, level)
+        if position is None:
+            return False
+        strides = tuple(0 if d == plan.dim else s for d, s in enumerate(source.spec.stride))
+        moved = _Spread(shape, strides).of(source.spec.dtype)
+        over = self.domain_strides(moved, shape, level)
+        key = ("gather", source.value, source.offset, over, level, source.spec.shape[plan.dim],
+               source.spec.stride[plan.dim] * source.spec.dtype.itemsize, operation.site)
+        self.gathers.append(key)
+        node = self.node("gather", source.spec.dtype.name, (self.cast(position, "int64"),), key, level)
+        made = self.domain_strides(operation.code.outputs[0], shape, level)
+        self.produced[operation.outputs[0]] = Loaded(operation.outputs[0], 0, made, source.spec.dtype.name, level, node)
+        return True
+
+
+class _Spread:
+    """A geometry for ``domain_strides``: any strides over a shape."""
+
+    def __init__(self, shape, stride):
+        self.shape, self.stride, self.ndim = tuple(shape), stride, len(shape)
+        self.dtype = None
+
+    def of(self, dtype):
+        self.dtype = dtype
+        return self
+
+
+PREDICATES = frozenset(["eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not", "isnan", "isinf",
+                        "isfinite", "signbit"])
+
+
+def fusible(operation: Operation, supported) -> bool:
+    """Whether a loop nest can compute the operation; ``supported`` holds the target's elementwise operations."""
+    code = operation.code
+    plan = code.extra
+    if plan.__class__ not in (Map, Reduce, Gather):
+        return False
+    if any(v.spec.dtype.name not in LOOP_DTYPES for v in operation.inputs) or any(s.dtype.name not in LOOP_DTYPES for s in code.outputs):
+        return False
+    if plan.__class__ is Map:
+        return plan.compute.name in LOOP_DTYPES and (plan.op == "identity" or plan.op in supported)
+    if plan.__class__ is Reduce:
+        return bool(plan.dims) or not operation.inputs[0].spec.ndim
+    return operation.inputs[1].spec.dtype.name in ("int64", "int32")
+
+
+class Single:
+    """A step of one operation that is no loop nest: a matrix product, or what only the reference backend can do."""
+
+    def __init__(self, operation: Operation):
+        self.operations = [operation]
+        self.operation = operation
+        self.is_dot = operation.code.extra.__class__ is Dot and operation.code.extra.dtype.name in ("float32", "float64")
+
+
+class Fused:
+    """The steps of a graph in an order that respects every hazard; ``needs[i]`` are the steps that must end before step i."""
+
+    def __init__(self):
+        self.steps: list = []
+        self.needs: list[set[int]] = []
+        self.accesses: dict[int, list[Access]] = {}
+
+    def place(self, operation: Operation, supported) -> None:
+        """Put an operation into a step."""
+        reads, writes = _footprint(operation)
+        needed = self._needed(reads, writes)
+        step = self._join(operation, needed, supported)
+        for view, is_write in [*((v, False) for v in reads), *((v, True) for v in writes)]:
+            self._note(view, step, is_write)
+        self.needs[step].update(n for n in needed if n != step)
+
+    def _needed(self, reads, writes) -> set[int]:
+        found = set()
+        for view in reads:
+            found.update(a.step for a in self.accesses.get(view.value, ()) if a.write and overlap(a.view, view))
+        for view in writes:
+            found.update(a.step for a in self.accesses.get(view.value, ()) if overlap(a.view, view))
+        return found
+
+    def _note(self, view: View, step: int, write: bool) -> None:
+        earlier = self.accesses.setdefault(view.value, [])
+        if write:
+            earlier[:] = [a for a in earlier if a.step != step and not overlap(a.view, view)] + [
+                a for a in earlier if a.step == step]
+        earlier.append(Access(step, write, view))
+
+    def _join(self, operation: Operation, needed: set[int], supported) -> int:
+        if not fusible(operation, supported):
+            return self._append(Single(operation))
+        last = max(needed, default=-1)
+        shared = {v.value for v in operation.inputs}
+        candidates = [last] if last >= 0 else []
+        candidates += [i for i in range(len(self.steps) - 1, max(last, len(self.steps) - 1 - CANDIDATES), -1)]
+        for i in candidates:
+            group = self.steps[i]
+            if group.__class__ is not Group or not self._related(group, shared):
+                continue
+            if self._blocked(i, needed):
+                continue
+            if group.add(operation):
+                return i
+        group = Group(_domain(operation))
+        if not group.add(operation):
+            return self._append(Single(operation))
+        return self._append(group)
+
+    def _blocked(self, step: int, needed: set[int]) -> bool:
+        """Whether something needed comes after ``step``, in order or by way of other steps."""
+        return any(n > step for n in needed)
+
+    def _related(self, group: Group, shared: set[int]) -> bool:
+        return any(v in group.produced for v in shared) or any(load.value in shared for load in group.loads) \
+            or any(w.value in shared for w in group.writes)
+
+    def _append(self, step) -> int:
+        self.steps.append(step)
+        self.needs.append(set())
+        return len(self.steps) - 1
+
+
+def _footprint(operation: Operation) -> tuple[list[View], list[View]]:
+    mutated = operation.code.mutates
+    reads = [v for i, v in enumerate(operation.inputs) if i not in mutated or operation.code.extra.__class__ is not Map]
+    writes = [operation.inputs[i] for i in mutated]
+    writes += [View(value, 0, spec) for value, spec in zip(operation.outputs, operation.code.outputs)]
+    return reads, writes
+
+
+def _domain(operation: Operation) -> tuple[int, ...]:
+    code = operation.code
+    if code.extra.__class__ is Reduce:
+        return tuple(operation.inputs[0].spec.shape)
+    if code.outputs:
+        return tuple(code.outputs[0].shape)
+    return tuple(operation.inputs[code.mutates[0]].spec.shape)
+
+
+def fuse(graph: Graph, supported) -> Fused:
+    """Gather the operations of ``graph`` into steps."""
+    fused = Fused()
+    for operation in graph.operations:
+        if operation.code.operator.lowering == "empty":
+            continue
+        if all(count(s.shape) == 0 for s in operation.code.outputs) and not operation.code.mutates:
+            continue
+        fused.place(operation, supported)
+    return fused

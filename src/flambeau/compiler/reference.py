@@ -1,0 +1,88 @@
+"""The reference backend: runs a graph operation by operation with the primitives' NumPy meanings.
+
+It is the oracle inside the repository (``FLAMBEAU_BACKEND=numpy``) and what runs where LLVM is absent.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..runtime.memory import allocate
+
+
+def view(buffer, spec, offset: int) -> np.ndarray:
+    """A NumPy array over a strided view; bfloat16 shows as its bits in uint16."""
+    itemsize = spec.dtype.itemsize
+    array = buffer.array(spec.dtype.numpy, spec.span, offset)
+    strides = tuple([s * itemsize for s in spec.stride])
+    return np.lib.stride_tricks.as_strided(array, spec.shape, strides) if spec.numel else array.reshape(spec.shape)
+
+
+def widen(array: np.ndarray, dtype) -> np.ndarray:
+    """Values of ``dtype`` as NumPy can compute with them: float16 and bfloat16 as float32."""
+    if dtype is dtypes.bfloat16:
+        return (array.astype(np.uint32) << 16).view(np.float32)
+    if dtype is dtypes.float16:
+        return array.astype(np.float32)
+    return array
+
+
+def narrow(array: np.ndarray, dtype) -> np.ndarray:
+    """Computed values in the memory format of ``dtype``; bfloat16 rounds to nearest even and keeps NaN."""
+    array = np.asarray(array)
+    if dtype is dtypes.bfloat16:
+        if array.dtype == np.uint16:
+            return array
+        bits = np.ascontiguousarray(array.astype(np.float32)).view(np.uint32).reshape(array.shape)
+        rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
+        return np.where(np.isnan(array), np.uint16(0x7FC0), rounded)
+    if array.dtype == dtype.numpy:
+        return array
+    if array.dtype.kind == "c" and dtype.kind != "c":
+        array = array.real if dtype.kind != "b" else array != 0
+    if array.dtype.kind == "f" and dtype.kind == "i":
+        return _float_to_integer(array, dtype)
+    return array.astype(dtype.numpy)
+
+
+def _float_to_integer(array: np.ndarray, dtype) -> np.ndarray:
+    # As C does on x86: by way of a 64-bit (for int64) or 32-bit conversion, then wrapping.
+    wide = array.astype(np.int64) if dtype.itemsize == 8 or not dtype.is_signed else array.astype(np.int64).astype(np.int32)
+    return wide.astype(dtype.numpy)
+
+
+def execute(graph, inputs, outputs, scalars) -> None:
+    """Run ``graph``: ``inputs`` and ``outputs`` are storages (None for outputs that nobody can reach)."""
+    buffers = [storage.buffer for storage in inputs] + [None] * (len(graph.sizes) - len(inputs))
+    bases = [storage.base for storage in inputs] + [0] * (len(graph.sizes) - len(inputs))
+    for value, storage in zip(graph.results, outputs):
+        if value is not None:
+            buffers[value] = storage.buffer
+    failure = None
+    with np.errstate(all="ignore"):
+        for operation in graph.operations:
+            for value in operation.outputs:
+                if buffers[value] is None:
+                    buffers[value] = allocate(graph.sizes[value])
+            try:
+                apply(operation, buffers, bases, scalars)
+            except IndexError as error:
+                failure = failure or _located(error, operation)
+    if failure is not None:
+        raise failure
+
+
+def _located(error: IndexError, operation) -> IndexError:
+    return IndexError(f"{error} (recorded at {operation.site})" if operation.site else str(error))
+
+
+def apply(operation, buffers, bases, scalars) -> None:
+    """Run one operation: its operator's NumPy meaning, the results stored in the outputs' memory."""
+    code = operation.code
+    arrays = [view(buffers[v.value], v.spec, bases[v.value] + v.offset) for v in operation.inputs]
+    numbers = [scalars[s] if kind == "run" else s for kind, s in operation.scalars]
+    results = code.operator.reference(code, arrays, numbers)
+    for value, spec, result in zip(operation.outputs, code.outputs, results):
+        if result is not None:
+            view(buffers[value], spec, 0)[...] = narrow(result, spec.dtype)

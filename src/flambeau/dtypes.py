@@ -1,0 +1,190 @@
+"""Element types and PyTorch's rules of type promotion."""
+
+from __future__ import annotations
+
+import numpy as np
+
+__all__ = ["dtype", "finfo", "iinfo", "promote_types", "can_cast", "result_kind", "from_numpy_dtype"]
+
+_KINDS = {"b": 0, "i": 1, "f": 2, "c": 3}
+
+
+class dtype:
+    """An element type such as ``float32``.
+
+    ``numpy`` is the NumPy type of the memory; NumPy has no bfloat16, so its memory is seen as ``uint16``.
+    """
+
+    __slots__ = ("name", "itemsize", "numpy", "kind", "is_floating_point", "is_complex", "is_signed", "compute", "alias")
+
+    def __init__(self, name: str, itemsize: int, numpy_name: str, kind: str, signed: bool = True, alias: str = ""):
+        self.name = name
+        self.itemsize = itemsize
+        self.numpy = np.dtype(numpy_name)
+        self.kind = kind
+        self.is_floating_point = kind == "f"
+        self.is_complex = kind == "c"
+        self.is_signed = signed
+        # The NumPy type in which arithmetic on this dtype is done.
+        self.compute = np.dtype("float32") if name in ("float16", "bfloat16") else self.numpy
+        self.alias = alias
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return _by_name, (self.name,)
+
+    def __deepcopy__(self, memo):
+        return self
+
+    @property
+    def category(self) -> int:
+        """0 boolean, 1 integer, 2 floating point, 3 complex."""
+        return _KINDS[self.kind]
+
+    def to_real(self) -> dtype:
+        """The real type of a complex one's parts."""
+        return {"complex64": float32, "complex128": float64}.get(self.name, self)
+
+    def to_complex(self) -> dtype:
+        """The complex type whose parts have this type."""
+        if self.is_complex:
+            return self
+        return complex128 if self is float64 else complex64
+
+
+bool_ = dtype("bool", 1, "bool", "b", signed=False)
+uint8 = dtype("uint8", 1, "uint8", "i", signed=False)
+uint16 = dtype("uint16", 2, "uint16", "i", signed=False)
+uint32 = dtype("uint32", 4, "uint32", "i", signed=False)
+uint64 = dtype("uint64", 8, "uint64", "i", signed=False)
+int8 = dtype("int8", 1, "int8", "i")
+int16 = dtype("int16", 2, "int16", "i", alias="short")
+int32 = dtype("int32", 4, "int32", "i", alias="int")
+int64 = dtype("int64", 8, "int64", "i", alias="long")
+float16 = dtype("float16", 2, "float16", "f", alias="half")
+bfloat16 = dtype("bfloat16", 2, "uint16", "f")
+float32 = dtype("float32", 4, "float32", "f", alias="float")
+float64 = dtype("float64", 8, "float64", "f", alias="double")
+complex64 = dtype("complex64", 8, "complex64", "c", alias="cfloat")
+complex128 = dtype("complex128", 16, "complex128", "c", alias="cdouble")
+
+ALL = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64,
+       float16, bfloat16, float32, float64, complex64, complex128)
+BY_NAME = {d.name: d for d in ALL} | {d.alias: d for d in ALL if d.alias}
+_BY_NUMPY = {d.numpy: d for d in ALL if d is not bfloat16}
+
+
+def _by_name(name: str) -> dtype:
+    return BY_NAME[name]
+
+
+def from_numpy_dtype(numpy_dtype) -> dtype:
+    """The dtype of a NumPy array's elements; ``TypeError`` where there is none."""
+    found = _BY_NUMPY.get(np.dtype(numpy_dtype))
+    if found is None:
+        raise TypeError(
+            f"can't convert np.ndarray of type {np.dtype(numpy_dtype)}. The only supported types are: float64, float32, "
+            "float16, complex64, complex128, int64, int32, int16, int8, uint64, uint32, uint16, uint8, and bool.")
+    return found
+
+
+def _promote_integers(a: dtype, b: dtype) -> dtype:
+    if a.is_signed == b.is_signed:
+        return a if a.itemsize >= b.itemsize else b
+    signed, unsigned = (a, b) if a.is_signed else (b, a)
+    if unsigned is not uint8:
+        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.name} and {b.name}")
+    return int16 if signed is int8 else signed
+
+
+def _promote_floats(a: dtype, b: dtype) -> dtype:
+    if a.itemsize == b.itemsize:  # float16 with bfloat16
+        return float32
+    return a if a.itemsize > b.itemsize else b
+
+
+def promote_types(a: dtype, b: dtype) -> dtype:
+    """The smallest dtype that PyTorch lets hold values of both ``a`` and ``b``."""
+    if a is b:
+        return a
+    if a.kind != b.kind:
+        high, low = (a, b) if a.category > b.category else (b, a)
+        if high.is_complex and low.is_floating_point:
+            return complex128 if low is float64 else high
+        return high
+    if a.kind == "i":
+        return _promote_integers(a, b)
+    if a.is_complex:
+        return complex128
+    return _promote_floats(a, b)
+
+
+def can_cast(from_: dtype, to: dtype) -> bool:
+    """Whether PyTorch lets a result of type ``from_`` be written to an output of type ``to``."""
+    if from_.category > to.category:
+        return False
+    return not (from_.kind == "i" and to.kind == "i" and from_.is_signed and not to.is_signed)
+
+
+def result_kind(value) -> str:
+    """The kind ('b', 'i', 'f', 'c') of a Python number."""
+    if isinstance(value, bool):
+        return "b"
+    if isinstance(value, int):
+        return "i"
+    return "c" if isinstance(value, complex) else "f"
+
+
+_default = float32
+
+
+def get_default_dtype() -> dtype:
+    """The floating-point dtype of tensors made from Python floats (``float32`` at first)."""
+    return _default
+
+
+def set_default_dtype(d: dtype) -> None:
+    """Make ``d`` the floating-point dtype of tensors made from Python floats."""
+    global _default
+    if not isinstance(d, dtype) or not d.is_floating_point:
+        raise TypeError("only floating-point types are supported as the default type")
+    _default = d
+
+
+class finfo:
+    """Limits of a floating-point dtype: ``eps max min tiny smallest_normal resolution bits``."""
+
+    def __init__(self, type: dtype | None = None):
+        type = type or _default
+        if not (type.is_floating_point or type.is_complex):
+            raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{type!r}'")
+        type = type.to_real()
+        self.dtype = type.name
+        self.bits = type.itemsize * 8
+        if type is bfloat16:
+            self.eps, self.max, self.tiny, self.resolution = 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126, 0.01
+        else:
+            info = np.finfo(type.numpy)
+            self.eps, self.max, self.tiny = float(info.eps), float(info.max), float(info.tiny)
+            self.resolution = float(info.resolution)
+        self.min = -self.max
+        self.smallest_normal = self.tiny
+
+    def __repr__(self) -> str:
+        return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
+                f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})")
+
+
+class iinfo:
+    """Limits of an integer dtype: ``min max bits``."""
+
+    def __init__(self, type: dtype):
+        if type.kind != "i":
+            raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'")
+        info = np.iinfo(type.numpy)
+        self.bits, self.min, self.max, self.dtype = info.bits, int(info.min), int(info.max), type.name
+
+    def __repr__(self) -> str:
+        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"

@@ -1,0 +1,1 @@
+"""Recording: storages, the window of pending instructions, and its running."""

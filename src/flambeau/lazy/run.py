@@ -1,0 +1,53 @@
+"""Running a window: find its program by structure, give it memory, execute it."""
+
+from __future__ import annotations
+
+import os
+
+from ..compiler import reference
+from ..compiler.graph import expand
+from ..runtime.memory import allocate
+from . import window as _window
+
+NUMPY_ONLY = os.environ.get("FLAMBEAU_BACKEND", "") == "numpy"
+MAX_PROGRAMS = 4096
+
+_programs: dict = {}
+
+
+class Entry:
+    """What is known of a window's structure: its graph, how often it was seen, its compiled program."""
+
+    __slots__ = ("graph", "seen", "program")
+
+    def __init__(self, graph):
+        self.graph = graph
+        self.seen = 0
+        self.program = None
+
+
+def run_window(window) -> None:
+    """Execute the pending instructions; afterwards the window is empty, also when execution fails."""
+    code, inputs, scalars, sites = window.code, window.inputs, window.scalars, window.sites
+    outputs = [ref() for ref in window.outputs]
+    window.reset()
+    key = (tuple(code), tuple([storage is not None for storage in outputs]))
+    entry = _programs.get(key)
+    if entry is None:
+        entry = _remember(key, Entry(expand(code, len(inputs), key[1], sites)))
+    entry.seen += 1
+    for storage in outputs:
+        if storage is not None:
+            storage.buffer = allocate(storage.nbytes)
+    reference.execute(entry.graph, inputs, outputs, scalars)
+
+
+def _remember(key, entry: Entry) -> Entry:
+    if len(_programs) >= MAX_PROGRAMS:
+        for old in list(_programs)[:MAX_PROGRAMS // 4]:
+            del _programs[old]
+    _programs[key] = entry
+    return entry
+
+
+_window.set_runner(run_window)

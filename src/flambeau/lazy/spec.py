@@ -1,0 +1,150 @@
+"""Interned metadata of tensors.
+
+A ``Spec`` is everything about a tensor except its memory: shape, strides, dtype, device and two flags. Equal
+specs are the same object, so operators find what they computed for a signature by one dictionary look-up.
+"""
+
+from __future__ import annotations
+
+from ..dtypes import dtype
+from ..runtime import devices
+
+
+class Size(tuple):
+    """A shape: a tuple of ints that prints as ``torch.Size([...])``."""
+
+    __slots__ = ()
+
+    def numel(self) -> int:
+        """The product of the dimensions (1 for a 0-dim shape)."""
+        return count(self)
+
+    def __repr__(self) -> str:
+        return f"torch.Size([{', '.join(map(str, self))}])"
+
+    def __getitem__(self, key):
+        item = tuple.__getitem__(self, key)
+        return Size(item) if isinstance(key, slice) else item
+
+    def __add__(self, other):
+        return Size(tuple.__add__(self, tuple(other)))
+
+    def __radd__(self, other):
+        return Size(tuple(other) + tuple(self))
+
+    def __mul__(self, n):
+        return Size(tuple.__mul__(self, n))
+
+    def __reduce__(self):
+        return Size, (tuple(self),)
+
+
+class Spec:
+    """Shape, strides (in elements), dtype and device of a tensor.
+
+    ``requires_grad`` and ``override`` (a subclass with its own ``__torch_function__``) are part of it, so that a
+    signature that was seen without them is not mistaken for one with them.
+    """
+
+    __slots__ = ("shape", "stride", "dtype", "device", "requires_grad", "override", "ndim", "numel", "nbytes",
+                 "contiguous", "span", "plain", "_with_grad")
+
+    def __init__(self, shape, stride, dtype, device, requires_grad, override):
+        self.shape = Size(shape)
+        self.stride = stride
+        self.dtype = dtype
+        self.device = device
+        self.requires_grad = requires_grad
+        self.override = override
+        self.ndim = len(shape)
+        self.numel = count(shape)
+        self.nbytes = self.numel * dtype.itemsize
+        self.contiguous = is_contiguous(shape, stride)
+        self.span = span(shape, stride)
+        self.plain = self
+        self._with_grad = None
+
+    def __repr__(self) -> str:
+        grad = ", requires_grad" if self.requires_grad else ""
+        return f"Spec({list(self.shape)}, {list(self.stride)}, {self.dtype.name}, {self.device}{grad})"
+
+    def with_grad(self, requires_grad: bool) -> Spec:
+        """The same spec with this ``requires_grad``."""
+        if requires_grad == self.requires_grad:
+            return self
+        if not requires_grad:
+            return spec(self.shape, self.stride, self.dtype, self.device, False, self.override)
+        if self._with_grad is None:
+            self._with_grad = spec(self.shape, self.stride, self.dtype, self.device, True, self.override)
+        return self._with_grad
+
+
+_interned: dict[tuple, Spec] = {}
+
+
+def spec(shape, stride, dtype: dtype, device=devices.cpu, requires_grad: bool = False, override: bool = False) -> Spec:
+    """The one Spec with these properties."""
+    key = (shape, stride, dtype, device, requires_grad, override)
+    found = _interned.get(key)
+    if found is None:
+        shape, stride = tuple(shape), tuple(stride)
+        found = Spec(shape, stride, dtype, device, requires_grad, override)
+        if requires_grad or override:
+            found.plain = spec(shape, stride, dtype, device)
+        found = _interned.setdefault((shape, stride, dtype, device, requires_grad, override), found)
+    return found
+
+
+_dense: dict[tuple, Spec] = {}
+
+
+def dense(shape, dtype: dtype, device=devices.cpu) -> Spec:
+    """The Spec of a contiguous tensor."""
+    found = _dense.get((shape, dtype, device))
+    if found is None:
+        shape = tuple(shape)
+        found = _dense[shape, dtype, device] = spec(shape, contiguous_strides(shape), dtype, device)
+    return found
+
+
+def count(shape) -> int:
+    """The number of elements of a shape."""
+    n = 1
+    for s in shape:
+        n *= s
+    return n
+
+
+def contiguous_strides(shape) -> tuple[int, ...]:
+    """Row-major strides, with PyTorch's convention that a dimension of size 0 counts as 1."""
+    strides, step = [], 1
+    for size in reversed(shape):
+        strides.append(step)
+        step *= max(size, 1)
+    return tuple(reversed(strides))
+
+
+def is_contiguous(shape, stride) -> bool:
+    """Whether the elements lie in row-major order without gaps."""
+    expected = 1
+    for size, step in zip(reversed(shape), reversed(stride)):
+        if size == 0:
+            return True
+        if size != 1:
+            if step != expected:
+                return False
+            expected *= size
+    return True
+
+
+def span(shape, stride) -> int:
+    """Elements between the first and one past the last that the view reaches."""
+    if 0 in shape:
+        return 0
+    return 1 + sum((size - 1) * step for size, step in zip(shape, stride))
+
+
+def clear_caches() -> None:
+    """Forget every interned spec (for tests of boundedness)."""
+    _interned.clear()
+    _dense.clear()

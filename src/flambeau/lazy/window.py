@@ -1,0 +1,208 @@
+"""The window: instructions that were recorded and not yet run.
+
+Every operator call passes through ``record``; what it does per call is kept to a few attribute reads and appends.
+An instruction is a tuple ``(code, operand, ...)``. ``code`` is an interned ``Code`` (operator, static arguments,
+input layouts). An operand names a view of a storage: the storage's slot, or ``(slot, bytes)`` when the view begins
+``bytes`` after the first view that the window saw of it. Slots of storages that existed before are negative, slots of
+storages that the window makes count up from 0; both are given in order of first use, so that equal programs make equal
+keys. Python scalars are listed apart and are no part of the key.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import threading
+import weakref
+from contextlib import contextmanager
+
+from ..compiler.graph import TraceError
+from .storage import Storage
+
+LOCK = threading.RLock()
+
+# The window is run when it weighs more: an instruction weighs 1, and 1 more for each 128 KiB it writes.
+_LIMIT = 0 if os.environ.get("FLAMBEAU_EAGER", "0") not in ("", "0") else 2048
+BYTES_PER_WEIGHT = 1 << 17
+
+
+class Code:
+    """What an instruction does: interned per operator, static arguments and input layouts.
+
+    ``inputs`` and ``outputs`` are specs (outputs: of the fresh storages). ``mutates`` lists the inputs that are written.
+    ``trace`` is the recorded body of a composite, None for a primitive. ``sited`` codes can fail when they run
+    (an index out of range), so the line that recorded them is kept.
+    """
+
+    __slots__ = ("operator", "attrs", "inputs", "outputs", "mutates", "scalars", "trace", "sited", "weight", "extra")
+
+    def __init__(self, operator, attrs, inputs, outputs, mutates=(), scalars=0, trace=None, sited=False):
+        self.operator = operator
+        self.attrs = attrs
+        self.inputs = inputs
+        self.outputs = outputs
+        self.mutates = mutates
+        self.scalars = scalars
+        self.trace = trace
+        self.sited = sited
+        self.weight = 1 + sum(o.nbytes for o in outputs) // BYTES_PER_WEIGHT
+        self.extra = None
+
+    def __repr__(self) -> str:
+        return f"<{self.operator.name} {[list(i.shape) for i in self.inputs]} -> {[list(o.shape) for o in self.outputs]}>"
+
+
+class Window:
+    """The pending instructions of the process, or those of a body that is being traced."""
+
+    __slots__ = ("epoch", "code", "inputs", "outputs", "scalars", "sites", "weight", "limit", "tracing")
+    _epochs = 0
+
+    def __init__(self, limit: float = _LIMIT, tracing: bool = False):
+        self.limit = limit
+        self.tracing = tracing
+        self.reset()
+
+    def reset(self) -> None:
+        Window._epochs += 1
+        self.epoch = Window._epochs
+        self.code: list[tuple] = []
+        self.inputs: list[Storage] = []
+        self.outputs: list[weakref.ref[Storage]] = []
+        self.scalars: list = []
+        self.sites: dict[int, str] = {}
+        self.weight = 0
+
+
+current = Window()
+_runner = None
+
+
+def set_runner(runner) -> None:
+    """``runner(window)`` executes a window's instructions; set once by ``lazy.run``."""
+    global _runner
+    _runner = runner
+
+
+def enter(window: Window, storage: Storage, offset: int) -> None:
+    """Give a storage that existed before the window its slot."""
+    if storage.buffer is None and not window.tracing:
+        raise RuntimeError("flambeau: a tensor's storage has no memory (meta tensors and freed storages cannot be read)")
+    storage.epoch = window.epoch
+    window.inputs.append(storage)
+    storage.slot = -len(window.inputs)
+    storage.base = offset
+    if storage.external is not None and storage.is_external():
+        window.weight += window.limit + 1  # visible memory is neither read nor written late
+
+
+_ref = weakref.ref
+
+
+def record1(code: Code, a) -> Storage:
+    """Append an instruction with one tensor input and one fresh output; gives the output's storage."""
+    with LOCK:
+        window = current
+        sa = a._storage
+        if sa.epoch != window.epoch:
+            enter(window, sa, a._offset)
+        oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
+        storage = Storage(None, code.outputs[0].nbytes)
+        outputs = window.outputs
+        storage.epoch = window.epoch
+        storage.slot = len(outputs)
+        outputs.append(_ref(storage))
+        window.code.append((code, oa))
+        window.weight += code.weight
+        if window.weight > window.limit:
+            run()
+        return storage
+
+
+def record2(code: Code, a, b) -> Storage:
+    """As ``record1``, with two tensor inputs."""
+    with LOCK:
+        window = current
+        epoch = window.epoch
+        sa, sb = a._storage, b._storage
+        if sa.epoch != epoch:
+            enter(window, sa, a._offset)
+        if sb.epoch != epoch:
+            enter(window, sb, b._offset)
+        oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
+        ob = sb.slot if b._offset == sb.base else (sb.slot, b._offset - sb.base)
+        storage = Storage(None, code.outputs[0].nbytes)
+        outputs = window.outputs
+        storage.epoch = epoch
+        storage.slot = len(outputs)
+        outputs.append(_ref(storage))
+        window.code.append((code, oa, ob))
+        window.weight += code.weight
+        if window.weight > window.limit:
+            run()
+        return storage
+
+
+def record(code: Code, inputs, scalars=()) -> list[Storage]:
+    """Append an instruction: any inputs, scalars and outputs; bumps the versions of what it writes."""
+    with LOCK:
+        window = current
+        epoch = window.epoch
+        instruction = [code]
+        for t in inputs:
+            s = t._storage
+            if s.epoch != epoch:
+                enter(window, s, t._offset)
+            instruction.append(s.slot if t._offset == s.base else (s.slot, t._offset - s.base))
+        fresh = []
+        outputs = window.outputs
+        for spec in code.outputs:
+            storage = Storage(None, spec.nbytes)
+            storage.epoch = epoch
+            storage.slot = len(outputs)
+            outputs.append(_ref(storage))
+            fresh.append(storage)
+        if scalars:
+            window.scalars.extend(scalars)
+        if code.sited:
+            window.sites[len(window.code)] = user_line()
+        window.code.append(tuple(instruction))
+        for i in code.mutates:
+            inputs[i]._storage.version += 1
+        window.weight += code.weight
+        if window.weight > window.limit:
+            run()
+        return fresh
+
+
+def run() -> None:
+    """Execute every pending instruction. Storages made by them have memory afterwards."""
+    with LOCK:
+        if current.tracing:
+            raise TraceError("a value was looked at while an operator's body was traced")
+        if current.code:
+            _runner(current)
+
+
+@contextmanager
+def tracing():
+    """Record into a window of its own, which is given; nothing in it is run."""
+    global current
+    with LOCK:
+        outer = current
+        current = Window(limit=float("inf"), tracing=True)
+        try:
+            yield current
+        finally:
+            current = outer
+
+
+_PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
+
+
+def user_line() -> str:
+    """``file:line`` of the innermost frame outside flambeau."""
+    frame = sys._getframe(1)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<flambeau")):
+        frame = frame.f_back
+    return f"{frame.f_code.co_filename}:{frame.f_lineno}"

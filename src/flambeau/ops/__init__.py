@@ -1,0 +1,4 @@
+"""Operators: one file a family; each attaches its methods to Tensor and exports its functions."""
+from . import views, copying, creation, arithmetic
+from .registry import NAMESPACES
+from .creation import *

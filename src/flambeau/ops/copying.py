@@ -1,0 +1,228 @@
+"""Moving elements: ``copy_``, ``clone``, casts and contiguous copies."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..compiler.reference import narrow, widen
+from ..lazy.spec import dense, spec as make_spec
+from ..lazy.window import record
+from ..runtime import devices
+from ..tensor import Tensor
+from .elementwise import Map, _cast, elementwise
+from .operator import Operator, publish
+from .promotion import _dense_memory, broadcast_shapes
+from .registry import function
+
+# -- casts and copies as elementwise primitives ----------------------------------------------------------------------
+
+
+def _infer_cast(op, specs, values):
+    (spec,), target = specs, values[1]
+    out = make_spec(spec.shape, _kept_strides(spec), target, spec.device)
+    compute = target if target.category >= spec.dtype.category or target.is_complex else spec.dtype
+    return (out,), Map("identity", _common(spec.dtype, target, compute), target, (("t", 0),))
+
+
+def _common(source, target, compute):
+    return source if source.category > target.category else compute
+
+
+def _kept_strides(spec):
+    if spec.contiguous or _dense_memory(spec):
+        return spec.stride if not spec.contiguous else dense(spec.shape, spec.dtype).stride
+    from .promotion import elementwise_spec
+    return elementwise_spec([spec], spec.shape, spec.dtype).stride
+
+
+def _reference_cast(code, arrays, numbers):
+    source, target = code.inputs[0].dtype, code.outputs[0].dtype
+    if source is target:
+        return (arrays[0],)
+    return (narrow(widen(arrays[0], source), target),)
+
+
+_cast_op = Operator("to(Tensor input, dtype dtype)", infer=_infer_cast, reference=_reference_cast, lowering="identity")
+cast = publish(_cast_op, namespace=None).function
+_cast_op.node_name = "ToCopyBackward0"
+
+
+@cast.gradient
+def _(grad, saved):
+    return grad  # cast back like any gradient
+
+
+def _infer_contiguous(op, specs, values):
+    (spec,) = specs
+    return (dense(spec.shape, spec.dtype, spec.device),), Map("identity", spec.dtype, spec.dtype, (("t", 0),))
+
+
+_contiguous_op = Operator("clone(Tensor input)", infer=_infer_contiguous, reference=_reference_cast, lowering="identity")
+_contiguous = publish(_contiguous_op, namespace=None).function
+
+
+@_contiguous.gradient
+def _(grad, saved):
+    return grad
+
+
+def _infer_clone(op, specs, values):
+    (spec,) = specs
+    out = make_spec(spec.shape, _kept_strides(spec), spec.dtype, spec.device)
+    return (out,), Map("identity", spec.dtype, spec.dtype, (("t", 0),))
+
+
+_clone_op = Operator("clone(Tensor input)", infer=_infer_clone, reference=_reference_cast, lowering="identity")
+_clone = publish(_clone_op, namespace=None).function
+
+
+@_clone.gradient
+def _(grad, saved):
+    return grad
+
+
+@function(method=True)
+def clone(input, *, memory_format=devices.preserve_format):
+    """A copy with its own memory; gradients flow back to ``input``."""
+    if memory_format is devices.preserve_format:
+        return _clone(input)
+    return _contiguous(input) if memory_format is devices.contiguous_format else _in_order(input, memory_format)
+
+
+def _in_order(x, memory_format):
+    """A copy whose memory is in channels-last order."""
+    order = {devices.channels_last: (0, 2, 3, 1), devices.channels_last_3d: (0, 2, 3, 4, 1)}[memory_format]
+    if x.ndim != len(order):
+        raise RuntimeError(f"required rank {len(order)} tensor to use {memory_format.name} format")
+    inverse = [order.index(d) for d in range(len(order))]
+    return _contiguous(x.permute(order)).permute(inverse)
+
+
+@function(None, method=True)
+def contiguous(self, memory_format=devices.contiguous_format):
+    """The tensor itself when it lies in row-major order, else a copy that does."""
+    if self.is_contiguous(memory_format):
+        return self
+    return _contiguous(self) if memory_format is devices.contiguous_format else _in_order(self, memory_format)
+
+
+# -- writing into an existing tensor ----------------------------------------------------------------------------------
+
+
+def _infer_copy(op, specs, values):
+    target, source = specs
+    if broadcast_shapes(target.shape, source.shape) != tuple(target.shape):
+        raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape "
+                           f"{list(broadcast_shapes(target.shape, source.shape))}")
+    return (), Map("identity", _common(source.dtype, target.dtype, target.dtype), target.dtype, (("t", 1),))
+
+
+def _reference_copy(code, arrays, numbers):
+    target, source = code.inputs
+    array = arrays[1]
+    if source.dtype is not target.dtype:
+        array = narrow(widen(array, source.dtype), target.dtype)
+    elif np.may_share_memory(arrays[0], array):
+        array = array.copy()
+    arrays[0][...] = array
+    return ()
+
+
+_copy_op = Operator("copy_(Tensor target, Tensor source)", infer=_infer_copy, reference=_reference_copy, lowering="identity", mutates=(0,))
+
+
+def raw_copy(target: Tensor, source: Tensor) -> Tensor:
+    """Write ``source`` (broadcast, cast) into ``target``; autograd is not told."""
+    values = (target, source)
+    rule = _copy_op.find(values)
+    record(rule.code, values)
+    return target
+
+
+@function(None, method=True)
+def copy_(self, src, non_blocking: bool = False):
+    """Write ``src``, broadcast and cast, into this tensor. Gradients flow to ``src``."""
+    from ..autograd.graph import edge_of
+    from ..autograd.mode import state
+    from .inplace import check_writable, rebase
+    if not isinstance(src, Tensor):
+        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+    tracked = state.enabled and (src._spec.requires_grad or self._spec.requires_grad)
+    check_writable("copy_", self, tracked)
+    if self.device is devices.meta or src.device is devices.meta:
+        if src.device is devices.meta and self.device is not devices.meta:
+            raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        broadcast_shapes(self.shape, src.shape)
+        return self
+    raw_copy(self, src)
+    if tracked:
+        history = None
+        if src._spec.requires_grad:
+            # Broadcasting and casting of the source have their gradients from expand and cast.
+            source = cast(src, self.dtype) if src.dtype is not self.dtype else src
+            history = source.expand(self.shape) if source.shape != self.shape else _alias(source)
+        rebase(self, edge_of(history) if history is not None else None)
+    return self
+
+
+def _alias(x):
+    from .views import as_strided
+    return x.view(x.shape) if x._spec.contiguous else as_strided(x, tuple(x.shape), tuple(x.stride()), 0)
+
+
+# -- Tensor.to and its shorthands -----------------------------------------------------------------------------------
+
+
+@function(None, method=True)
+def to(self, *args, dtype=None, device=None, non_blocking: bool = False, copy: bool = False, memory_format=None):
+    """The tensor with another dtype or device: ``to(dtype)``, ``to(device, dtype)`` or ``to(other)``.
+
+    The tensor itself where nothing changes and ``copy`` is False.
+    """
+    for a in args:
+        if isinstance(a, dtypes.dtype):
+            dtype = a
+        elif isinstance(a, Tensor):
+            dtype, device = a.dtype, a.device
+        elif isinstance(a, (devices.device, str, int)) and not isinstance(a, bool):
+            device = a
+        elif isinstance(a, bool):
+            continue
+        elif a is not None:
+            raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
+    result = self
+    if device is not None:
+        result = _move(result, devices.resolve(device))
+    if dtype is not None and dtype is not result.dtype:
+        result = cast(result, dtype)
+    if memory_format not in (None, devices.preserve_format) and not result.is_contiguous(memory_format):
+        return contiguous(result, memory_format)
+    return clone(result) if copy and result is self else result
+
+
+def _move(x, device):
+    if device == x.device:
+        return x
+    if device is devices.meta:
+        from .creation import empty_strided
+        return empty_strided(x.shape, x.stride(), dtype=x.dtype, device="meta", requires_grad=False)
+    raise NotImplementedError("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
+                              "torch.nn.Module.to() when moving module from meta to a different device.")
+
+
+def _shorthand(name: str, d):
+    def method(self, memory_format=devices.preserve_format):
+        return to(self, d, memory_format=memory_format)
+
+    method.__name__ = name
+    method.__doc__ = f"The tensor as ``{d!r}``."
+    setattr(Tensor, name, method)
+
+
+for _name, _dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16), ("bfloat16", dtypes.bfloat16),
+                      ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16), ("char", dtypes.int8),
+                      ("byte", dtypes.uint8), ("bool", dtypes.bool_), ("cfloat", dtypes.complex64), ("cdouble", dtypes.complex128)):
+    _shorthand(_name, _dtype)
+
+__all__ = ["cast", "clone", "contiguous", "copy_", "raw_copy", "to", "elementwise", "_cast"]

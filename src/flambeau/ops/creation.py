@@ -1,0 +1,343 @@
+"""Making tensors: from Python and NumPy data, and filled with a value or a range."""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+
+from .. import dtypes
+from ..compiler.graph import Param
+from ..compiler.reference import narrow
+from ..dtypes import get_default_dtype
+from ..lazy.spec import Size, dense, spec as make_spec
+from ..lazy.storage import Storage
+from ..lazy.window import record
+from ..runtime import devices
+from ..tensor import Tensor, as_subclass, empty_storage, from_array, make, set_legacy_constructor
+from . import overrides
+from .elementwise import Map
+from .operator import Operator
+from .promotion import number_dtype
+from .registry import export, function
+from .schema import spread
+
+# -- filled tensors ------------------------------------------------------------------------------------------------------
+
+
+def _infer_full(op, specs, values):
+    shape, dtype, device = values[1:]
+    return (dense(shape, dtype, device),), Map("identity", dtype, dtype, (("n", 0),))
+
+
+def _reference_full(code, arrays, numbers):
+    spec = code.outputs[0]
+    value = numbers[0]
+    if spec.dtype.kind == "i" and isinstance(value, int):
+        value = value & ((1 << (8 * spec.dtype.itemsize)) - 1)
+        return (np.full(spec.shape, value, dtype=f"u{spec.dtype.itemsize}").view(spec.dtype.numpy),)
+    return (narrow(np.full(spec.shape, value, dtype=spec.dtype.compute), spec.dtype),)
+
+
+_full = Operator("full(Scalar value, any shape, any dtype, any device)", infer=_infer_full, reference=_reference_full, lowering="identity")
+
+
+def filled(shape, value, dtype, device=devices.cpu) -> Tensor:
+    """A recorded fill: ``shape`` a tuple of ints."""
+    values = (value, shape, dtype, device)
+    try:
+        rule = _full.others[value.kind if value.__class__ is Param else value.__class__, shape, dtype, device]
+    except KeyError:
+        rule = _full.find(values)
+    if device is devices.meta:
+        return empty_storage(rule.spec)
+    return make(record(rule.code, (), (value,))[0], rule.spec)
+
+
+def _infer_empty(op, specs, values):
+    return (values[0],), None
+
+
+_empty = Operator("empty(any spec)", infer=_infer_empty, reference=lambda code, arrays, numbers: (None,), lowering="empty")
+
+
+def uninitialized(spec) -> Tensor:
+    """Memory of this spec whose content nobody set; recorded, so that it may be planned away."""
+    if spec.device is devices.meta:
+        return empty_storage(spec)
+    rule = _empty.find((spec,))
+    return make(record(rule.code, ())[0], rule.spec)
+
+
+def check_size(name: str, size) -> tuple[int, ...]:
+    """The sizes of a creation call as a tuple of ints; ``RuntimeError`` for negative ones, ``TypeError`` for others."""
+    if isinstance(size, int):
+        size = (size,)
+    elif isinstance(size, Tensor) and not size.ndim:
+        size = (int(size),)
+    try:
+        shape = tuple([s.__index__() for s in size])
+    except (TypeError, AttributeError):
+        raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {_describe(size)}") from None
+    for s in shape:
+        if s < 0:
+            raise RuntimeError(f"Trying to create tensor with negative dimension {s}: {list(shape)}")
+    return shape
+
+
+def _describe(size) -> str:
+    from .schema import describe
+    return describe(size)
+
+
+def finish(made: Tensor, requires_grad: bool, pin_memory: bool = False, layout=None) -> Tensor:
+    """The options that all creation functions share."""
+    if pin_memory:
+        raise RuntimeError("Cannot access accelerator device when none is available.")
+    if layout is not None and layout is not devices.strided:
+        raise NotImplementedError(f"flambeau: layout={layout!r} is not supported yet")
+    return made.requires_grad_(True) if requires_grad else made
+
+
+def _filler(name: str, value):
+    def make_filled(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, names=None):
+        shape = check_size(name, spread(size))
+        made = filled(shape, value, dtype or get_default_dtype(), devices.resolve(device))
+        if out is not None:
+            return overrides.write_out(name, made if dtype else made.to(out.dtype), out)
+        return finish(made, requires_grad, pin_memory, layout)
+
+    make_filled.__name__ = name
+    make_filled.__doc__ = f"A tensor of the given sizes full of {value}s, of the default dtype unless ``dtype`` is given."
+    public = overrides.dispatching(make_filled)
+    export("torch", name, public)
+    return public
+
+
+zeros = _filler("zeros", 0)
+ones = _filler("ones", 1)
+
+
+@function()
+def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, names=None):
+    """A tensor of the given sizes full of ``fill_value``; the dtype is the value's unless given."""
+    if isinstance(fill_value, Tensor):
+        fill_value, dtype = fill_value.item(), dtype or fill_value.dtype
+    made = filled(check_size("full", size), fill_value, dtype or number_dtype(fill_value), devices.resolve(device))
+    if out is not None:
+        return overrides.write_out("full", made, out)
+    return finish(made, requires_grad, pin_memory, layout)
+
+
+@function()
+def empty(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False,
+          memory_format=devices.contiguous_format, names=None):
+    """A tensor of the given sizes with uninitialised elements."""
+    shape = check_size("empty", spread(size))
+    if out is not None:
+        return out.resize_(shape)
+    made = empty_storage(dense(shape, dtype or get_default_dtype(), devices.resolve(device)))
+    if memory_format not in (devices.contiguous_format, None):
+        made = made.contiguous(memory_format=memory_format)
+    return finish(made, requires_grad, pin_memory, layout)
+
+
+@function()
+def empty_strided(size, stride, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False):
+    """A tensor with uninitialised elements at the given strides."""
+    shape, stride = tuple(size), tuple(stride)
+    if len(shape) != len(stride):
+        raise RuntimeError("dimensionality of sizes and strides must match")
+    made = empty_storage(make_spec(shape, stride, dtype or get_default_dtype(), devices.resolve(device)))
+    return finish(made, requires_grad, pin_memory, layout)
+
+
+def _like(name: str, maker):
+    def make_like(input, *args, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
+                  memory_format=devices.preserve_format):
+        return maker(input, *args, dtype=dtype or input.dtype, device=input.device if device is None else device,
+                     requires_grad=requires_grad, memory_format=memory_format)
+
+    make_like.__name__ = name
+    public = overrides.dispatching(make_like)
+    export("torch", name, public)
+    return public
+
+
+def _ordered(made: Tensor, like: Tensor, memory_format) -> Tensor:
+    """``made`` with its memory in the order of ``like`` (or of ``memory_format``)."""
+    if memory_format is devices.preserve_format:
+        from .copying import _kept_strides
+        stride = _kept_strides(like._spec)
+        if stride == made._spec.stride:
+            return made
+        return make(made._storage, make_spec(tuple(made.shape), stride, made.dtype, made.device), 0)
+    return made.contiguous(memory_format=memory_format)
+
+
+def _full_like(input, value, *, dtype, device, requires_grad, memory_format):
+    made = _ordered(filled(tuple(input.shape), value, dtype, devices.resolve(device)), input, memory_format)
+    return finish(made, requires_grad)
+
+
+full_like = _like("full_like", lambda input, fill_value, **o: _full_like(input, fill_value, **o))
+zeros_like = _like("zeros_like", lambda input, **o: _full_like(input, 0, **o))
+ones_like = _like("ones_like", lambda input, **o: _full_like(input, 1, **o))
+
+
+def _empty_like(input, *, dtype, device, requires_grad, memory_format):
+    made = uninitialized(dense(tuple(input.shape), dtype, devices.resolve(device)))
+    return finish(_ordered(made, input, memory_format), requires_grad)
+
+
+empty_like = _like("empty_like", _empty_like)
+
+# -- from data ---------------------------------------------------------------------------------------------------------------
+
+
+def _plain(data):
+    """Nested sequences with tensors inside turned into numbers and lists."""
+    if isinstance(data, Tensor):
+        return data.tolist()
+    if isinstance(data, (list, tuple)):
+        return [_plain(d) for d in data]
+    return data
+
+
+def _array_of(data) -> np.ndarray:
+    if isinstance(data, np.ndarray):
+        return data
+    if isinstance(data, np.generic):
+        return np.asarray(data)
+    try:
+        array = np.array(_plain(data))
+    except (ValueError, OverflowError) as error:
+        if "inhomogeneous" in str(error):
+            raise ValueError(f"expected sequence of equal length at each dimension of the data: {error}") from None
+        raise RuntimeError(str(error)) from None
+    return array
+
+
+def _inferred(data, array: np.ndarray):
+    if isinstance(data, (np.ndarray, np.generic)):
+        return dtypes.from_numpy_dtype(array.dtype)
+    if not array.size:
+        return get_default_dtype()
+    kind = array.dtype.kind
+    if kind == "b":
+        return dtypes.bool_
+    if kind in "iu":
+        return dtypes.int64 if array.dtype != np.uint64 else _overflow()
+    if kind == "f":
+        return get_default_dtype()
+    if kind == "c":
+        return get_default_dtype().to_complex()
+    first = array.reshape(-1)[0]
+    if isinstance(first, int):
+        _overflow()
+    if isinstance(first, str):
+        raise TypeError(f"new(): invalid data type '{type(first).__name__}'")
+    if array.dtype.kind in "US":
+        raise TypeError("new(): invalid data type 'str'")
+    raise RuntimeError(f"Could not infer dtype of {type(first).__name__}")
+
+
+def _overflow():
+    raise RuntimeError("Overflow when unpacking long long")
+
+
+@function()
+def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
+    """A tensor with a copy of ``data``: numbers, nested sequences, NumPy arrays, tensors.
+
+    Integers become int64, floats the default dtype, unless ``dtype`` is given.
+    """
+    if isinstance(data, Tensor):
+        import warnings
+        warnings.warn("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
+                      "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).", stacklevel=3)
+        return finish(data.detach().clone().to(device=device, dtype=dtype), requires_grad)
+    array = _array_of(data)
+    if array.dtype.kind in "USOV" and not (array.dtype == object and array.size and isinstance(array.reshape(-1)[0], int)):
+        _inferred(data, array)
+    d = dtype or _inferred(data, array)
+    where = devices.resolve(device)
+    if where is devices.meta:
+        return finish(empty_storage(dense(array.shape, d, where)), requires_grad)
+    made = from_array(_converted(array, d), d)
+    return finish(made, requires_grad, pin_memory)
+
+
+def _converted(array: np.ndarray, d) -> np.ndarray:
+    if array.dtype == object:
+        array = array.astype(np.int64) if d.category < 2 else array.astype(np.float64)
+    with np.errstate(all="ignore"):
+        return narrow(array, d)
+
+
+@function()
+def as_tensor(data, dtype=None, device=None):
+    """``data`` as a tensor, sharing memory where it can (tensors and NumPy arrays of the right dtype)."""
+    if isinstance(data, Tensor):
+        return data.to(device=device, dtype=dtype)
+    if isinstance(data, np.ndarray):
+        return from_numpy(data).to(device=device, dtype=dtype)
+    return tensor(data, dtype=dtype, device=device)
+
+
+@function()
+def from_numpy(ndarray):
+    """A tensor that shares memory with a NumPy array."""
+    if not isinstance(ndarray, np.ndarray):
+        raise TypeError(f"expected np.ndarray (got {type(ndarray).__name__})")
+    d = dtypes.from_numpy_dtype(ndarray.dtype)
+    if not ndarray.dtype.isnative:
+        raise ValueError("given numpy array has byte order different from the native byte order. Conversion between byte orders "
+                         "is currently not supported.")
+    return from_array(ndarray, d, copy=False)
+
+
+# -- ranges ------------------------------------------------------------------------------------------------------------------
+
+
+@function()
+def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """``start, start + step, ...`` below ``end``; ``arange(end)`` starts at 0. int64 where all arguments are integers."""
+    if end is None:
+        start, end = 0, start
+    start, end, step = [v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step)]
+    if step == 0:
+        raise RuntimeError("step must be nonzero")
+    for v in (start, end):
+        if isinstance(v, float) and not math.isfinite(v):
+            raise RuntimeError(f"unsupported range: {start} -> {end}")
+    if (end - start) * step < 0:
+        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
+    if dtype is None:
+        dtype = out.dtype if out is not None else (
+            get_default_dtype() if any(isinstance(v, float) for v in (start, end, step)) else dtypes.int64)
+    n = int(math.ceil((end - start) / step)) if dtype.category >= 2 or any(isinstance(v, float) for v in (start, end, step)) \
+        else -((start - end) // step)
+    kind = np.float64 if dtype.category >= 2 else np.int64
+    values = np.arange(n, dtype=kind) * kind(step) + kind(start) if dtype.category >= 2 else int(start) + np.arange(n, dtype=kind) * int(step)
+    made = from_array(_converted(values, dtype), dtype).to(device=device)
+    if out is not None:
+        return overrides.write_out("arange", made, out)
+    return finish(made, requires_grad, pin_memory, layout)
+
+
+def _legacy(*args, **kwargs) -> Tensor:
+    """``Tensor(2, 3)``: sizes; ``Tensor([1, 2])``: data."""
+    kwargs.pop("device", None)
+    if len(args) == 1 and isinstance(args[0], Tensor):
+        return args[0].detach()
+    if not args:
+        return empty(0)
+    if len(args) == 1 and not isinstance(args[0], (int, Size)):
+        return tensor(args[0], dtype=get_default_dtype())
+    return empty(*args)
+
+
+set_legacy_constructor(_legacy)
+
+__all__ = ["Storage", "as_subclass", "arange", "tensor", "zeros", "ones", "full", "filled", "uninitialized"]

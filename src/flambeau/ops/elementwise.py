@@ -1,0 +1,153 @@
+"""The factories of elementwise operators: promotion, broadcasting, ``out=``, in-place forms and methods come with them.
+
+An elementwise operator is a primitive: one instruction whose ``extra`` is a ``Map``. Its gradient is written with operators.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..compiler.plans import Map
+from ..compiler.reference import widen
+from ..dtypes import dtype, get_default_dtype
+from ..lazy.spec import Spec
+from ..tensor import Tensor
+from .operator import Operator, publish
+from .promotion import broadcast_shapes, elementwise_spec, result_type_of
+
+
+def operand_order(op: Operator, values) -> tuple:
+    """Where each operand of an elementwise call comes from."""
+    order, tensors, numbers = [], 0, 0
+    for p, v in zip(op.parameters, values):
+        if isinstance(v, Tensor):
+            order.append(("t", tensors))
+            tensors += 1
+        elif p.type in ("Scalar", "Tensor|Scalar") and v is not None:
+            order.append(("n", numbers))
+            numbers += 1
+    return tuple(order)
+
+
+def map_reference(function):
+    """The NumPy meaning of an elementwise instruction, by ``function`` on arrays of the compute type."""
+
+    def reference(code, arrays, numbers):
+        plan: Map = code.extra
+        kind = plan.compute.compute
+        operands = []
+        for where, i in plan.operands:
+            if where == "t":
+                array = widen(arrays[i], code.inputs[i].dtype)
+                operands.append(array if array.dtype == kind else _cast(array, kind))
+            else:
+                operands.append(np.asarray(numbers[i]).astype(kind) if not _overflows(numbers[i], kind) else _wrap(numbers[i], kind))
+        return (function(*operands),)
+
+    return reference
+
+
+def _cast(array, kind):
+    if array.dtype.kind == "c" and kind.kind != "c":
+        array = array.real
+    return array.astype(kind)
+
+
+def _overflows(number, kind) -> bool:
+    return isinstance(number, int) and kind.kind in "iu" and not np.iinfo(kind).min <= number <= np.iinfo(kind).max
+
+
+def _wrap(number: int, kind):
+    return np.asarray(number & (2 ** (kind.itemsize * 8) - 1), dtype=f"u{kind.itemsize}").view(kind)
+
+
+def _infer(rule):
+    """A shape rule of elementwise operators; ``rule(values) -> (compute dtype, result dtype)``."""
+
+    def infer(op, specs, values):
+        compute, out = rule(op, [v for v in values if not isinstance(v, str)])
+        shape = broadcast_shapes(*[s.shape for s in specs]) if specs else ()
+        return (elementwise_spec(specs, shape, out),), Map(op.lowering, compute, out, operand_order(op, values))
+
+    return infer
+
+
+def _same(op, values):
+    d = result_type_of(values)
+    return d, d
+
+
+def _floating(op, values):
+    d = result_type_of(values)
+    if d.category < 2:
+        d = get_default_dtype()
+    return d, d
+
+
+def _comparing(op, values):
+    return result_type_of(values), dtypes.bool_
+
+
+def _testing(op, values):
+    return result_type_of(values), dtypes.bool_
+
+
+RULES = {"same": _same, "float": _floating, "compare": _comparing, "test": _testing}
+
+REFUSALS: dict = {}
+
+
+def _guarded(rule, refuse):
+    """``rule`` that refuses dtypes for which PyTorch has no kernel: ``refuse`` names kinds such as ``"b"`` or ``"c"``."""
+    if not refuse:
+        return rule
+
+    def guarded(op, values):
+        compute, out = rule(op, values)
+        if compute.kind in refuse:
+            raise refusal(op.name, compute, refuse)
+        return compute, out
+
+    return guarded
+
+
+_PRINTED = {"bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
+            "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}
+
+
+def refusal(name: str, d: dtype, refuse: str) -> Exception:
+    """PyTorch's error for a dtype that an operator has no kernel for."""
+    message = f'"{name}" not implemented for \'{_PRINTED.get(d.name, d.name)}\''
+    return NotImplementedError(message)
+
+
+def elementwise(schema: str, function, *, rule="same", lowering: str | None = None, refuse: str = "", method: bool = True, out: bool = True,
+                inplace: bool = True, namespace: str | None = "torch", aliases: tuple[str, ...] = (), doc: str = "", infer=None) -> Operator:
+    """Declare an elementwise operator.
+
+    ``function`` is its NumPy meaning on arrays of the compute type. ``rule`` names how dtypes go: ``same`` (promoted),
+    ``float`` (integers become the default dtype), ``compare``/``test`` (bool result), or a function
+    ``rule(op, values) -> (compute dtype, result dtype)``. ``lowering`` is the kernel generator's name of it.
+    ``refuse`` names kinds of dtype ('b', 'i', 'f', 'c') that PyTorch refuses.
+    """
+    chosen = _guarded(RULES[rule] if isinstance(rule, str) else rule, refuse)
+    op = Operator(schema, infer=infer or _infer(chosen), reference=map_reference(function))
+    op.lowering = lowering or op.name
+    op.doc = doc
+    return publish(op, method=method, out=out, inplace=inplace, namespace=namespace, aliases=aliases).function
+
+
+def unary(name: str, function, **options):
+    """Declare an elementwise operator of one tensor; see ``elementwise``."""
+    return elementwise(f"{name}(Tensor input)", function, **options)
+
+
+def binary(name: str, function, **options):
+    """Declare an elementwise operator of a tensor and a tensor or number; see ``elementwise``."""
+    return elementwise(f"{name}(Tensor input, Tensor|Scalar other)", function, **options)
+
+
+def spec_of(value) -> Spec:
+    """A tensor's or placeholder's spec."""
+    return value._spec if isinstance(value, Tensor) else value

@@ -1,0 +1,392 @@
+"""Differentiation of operators: nodes, what they save, and backward as one recorded instruction."""
+
+from __future__ import annotations
+
+import types
+from contextlib import nullcontext
+
+from .. import dtypes
+from ..autograd import anomaly, saved_hooks
+from ..autograd.graph import Meta, Node, edge_of
+from ..autograd.mode import no_grad, state
+from ..compiler.graph import Param, Trace, TraceError
+from ..lazy import window as _window
+from ..lazy.spec import dense, spec as make_spec
+from ..lazy.storage import Storage
+from ..lazy.window import Code, record
+from ..tensor import Tensor, make
+
+_FREED = ("Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
+          "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
+          "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
+          "after calling backward.")
+
+
+class Saved(types.SimpleNamespace):
+    """What a gradient sees: the operator's arguments by name, ``outputs`` and ``output``."""
+
+
+class OperatorNode(Node):
+    """A recorded operator in the graph. ``tensors`` are the saved ones, in the order of ``rule.saved``."""
+
+    __slots__ = ("rule", "tensors", "versions", "numbers")
+
+    def __init__(self, rule, edges, tensors, numbers):
+        Node.__init__(self, edges)
+        self.rule = rule
+        self.tensors = tensors
+        self.versions = [t._storage.version for t in tensors]
+        self.numbers = numbers
+
+    def name(self) -> str:
+        return self.rule.operator.node_name
+
+    def release(self) -> None:
+        self.tensors = None
+
+    def unpack(self) -> list:
+        """The saved tensors, checked to be what they were."""
+        tensors = self.tensors
+        if tensors is None:
+            raise RuntimeError(_FREED)
+        if self.rule.saved and tensors.__class__ is saved_hooks.Packed:
+            return tensors.unpack()
+        for tensor, version in zip(tensors, self.versions):
+            if tensor._storage.version != version:
+                self._complain(tensor, version)
+        return tensors
+
+    def _complain(self, tensor, version: int) -> None:
+        where = f", recorded at {self.line}" if self.line else ""
+        raise RuntimeError(
+            "one of the variables needed for gradient computation has been modified by an inplace operation: "
+            f"[torch.{_type_name(tensor.dtype)} {list(tensor.shape)}], saved by {self.name()}{where}, is at version "
+            f"{tensor._storage.version}; expected version {version} instead. Hint: enable anomaly detection to find the operation that "
+            "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True).")
+
+    def apply(self, gradients, create_graph: bool):
+        tensors = self.unpack()
+        rule = self.rule
+        gradients = gradients + [None] * (len(rule.results) - len(gradients))
+        if create_graph or rule.saved_meta == "direct":
+            return self._apply_directly(gradients, tensors, create_graph)
+        key = gradients[0]._spec if len(gradients) == 1 else tuple([None if g is None else g._spec for g in gradients])
+        backward = rule.backwards.get(key)
+        if backward is None:
+            backward = rule.backwards[key] = plan_backward(rule, [None if g is None else g._spec.plain for g in gradients])
+            backward.select(rule.saved, gradients)
+        inputs = [g for g in gradients if g is not None]
+        inputs += tensors
+        return backward.launch(inputs, self.numbers)
+
+    def _apply_directly(self, gradients, tensors, create_graph: bool):
+        rule = self.rule
+        known = dict(zip(rule.saved, tensors))
+        outputs = []
+        for i, (_, spec, _) in enumerate(rule.results):
+            saved = known.get(~i)
+            if saved is None:
+                saved = make(Storage(None, 0), spec)
+            elif create_graph and self.rule.grad_flags[i]:
+                alias = make(saved._storage, spec.with_grad(True), saved._offset)
+                alias._autograd = Meta(self, i)
+                saved = alias
+            outputs.append(saved)
+        inputs = [known.get(i) for i in range(len(rule.needs))]
+        filled = [make(Storage(None, 0), s) if t is None else t for t, s in zip(inputs, rule.code.inputs)] \
+            if rule.code is not None else inputs
+        saved = bind(rule, iter(filled), iter(self.numbers), outputs)
+        gradients = [_zeros(rule.results[i][1]) if g is None else g for i, g in enumerate(gradients)]
+        with nullcontext() if create_graph else no_grad():
+            results = run_gradient(rule, gradients, saved, [t._spec for t in filled])
+        return [r if need else None for r, need in zip(results, rule.needs)]
+
+
+def _type_name(dtype) -> str:
+    return {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
+            "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor", "int64": "LongTensor"}.get(dtype.name, "Tensor")
+
+
+def _zeros(spec):
+    from .creation import zeros
+    return zeros(spec.shape, dtype=spec.dtype)
+
+
+def bind(rule, tensors, numbers, outputs) -> Saved:
+    """The namespace that a gradient body sees."""
+    named = {}
+    for p, v in zip(rule.operator.parameters, rule.values):
+        if p.type == "Tensor[]":
+            named[p.name] = [next(tensors) for _ in v]
+        elif p.is_tensor and hasattr(v, "plain"):
+            named[p.name] = next(tensors)
+        elif p.type in ("Scalar", "Tensor|Scalar") and v is not None:
+            named[p.name] = next(numbers)
+        else:
+            named[p.name] = v
+    return Saved(**named, outputs=outputs, output=outputs[0] if outputs else None)
+
+
+def run_gradient(rule, gradients, saved: Saved, specs) -> list:
+    """The gradient body, its results fitted to the inputs' shapes and dtypes."""
+    op = rule.operator
+    body = in_opmath_gradient(op.gradient_body) if op.opmath else op.gradient_body
+    results = body(gradients[0] if rule.single else tuple(gradients), saved)
+    results = list(results) if isinstance(results, (tuple, list)) else [results]
+    if len(results) != len(specs):
+        raise RuntimeError(f"flambeau: the gradient of {op.name} gave {len(results)} results for {len(specs)} tensor inputs")
+    return [fit(r, s) if r is not None and need else None for r, s, need in zip(results, specs, rule.needs)]
+
+
+def fit(gradient, spec):
+    """Sum a gradient over the dimensions that broadcasting added, and cast it to the input's dtype."""
+    if gradient.shape != spec.shape:
+        gradient = sum_to_shape(gradient, spec.shape)
+    if gradient.dtype is not spec.dtype:
+        if gradient.dtype.is_complex and not spec.dtype.is_complex:
+            gradient = gradient.real
+        gradient = gradient.to(spec.dtype)
+    return gradient
+
+
+def sum_to_shape(x, shape):
+    """The sum of ``x`` over broadcast dimensions, so that it has ``shape``."""
+    if x.shape == tuple(shape):
+        return x
+    lead = x.ndim - len(shape)
+    dims = list(range(lead)) + [lead + i for i, s in enumerate(shape) if s == 1 and x.shape[lead + i] != 1]
+    if dims:
+        x = x.sum(tuple(dims), keepdim=True)
+    return x.reshape(shape) if lead else x
+
+
+def in_opmath(body):
+    """``body`` computing in float32 where its arguments are float16 or bfloat16, as PyTorch's kernels do."""
+
+    def wrapped(*values):
+        half = next((v.dtype for v in _flat(values) if isinstance(v, Tensor) and v.dtype in _HALVES), None)
+        if half is None:
+            return body(*values)
+        result = body(*[_widen(v) for v in values])
+        if isinstance(result, Tensor):
+            return result.to(half) if result.dtype is dtypes.float32 else result
+        return tuple(r.to(half) if r.dtype is dtypes.float32 else r for r in result)
+
+    return wrapped
+
+
+_HALVES = (dtypes.float16, dtypes.bfloat16)
+
+
+def _flat(values):
+    for v in values:
+        if isinstance(v, (tuple, list)):
+            yield from v
+        else:
+            yield v
+
+
+def _widen(value):
+    if isinstance(value, Tensor):
+        return value.to(dtypes.float32) if value.dtype in _HALVES else value
+    if isinstance(value, (tuple, list)):
+        return type(value)(_widen(v) for v in value)
+    return value
+
+
+def in_opmath_gradient(body):
+    """As ``in_opmath``, for a gradient body."""
+
+    def wrapped(grad, saved):
+        named = {name: _widen(value) for name, value in vars(saved).items()}
+        return body(_widen(grad), Saved(**named))
+
+    return wrapped
+
+
+class Backward:
+    """A planned backward: one instruction from gradients and saved tensors to the inputs' gradients.
+
+    ``results`` has an entry per tensor input: None, ``("fresh", storage, spec, offset)`` or ``("alias", input, spec, offset)``.
+    """
+
+    __slots__ = ("code", "results", "uses", "used_saved", "gradients")
+
+    def __init__(self, code, results, uses, gradients: int, used_saved):
+        self.code = code
+        self.results = results
+        self.uses = uses
+        self.gradients = gradients
+        self.used_saved = used_saved
+
+    def select(self, saved, gradients) -> None:
+        """Express ``uses`` as positions in ``present gradients + saved tensors``."""
+        present = [i for i, g in enumerate(gradients) if g is not None]
+        position = {("g", i): k for k, i in enumerate(present)}
+        position |= {("s", s): len(present) + k for k, s in enumerate(saved)}
+        self.uses = [position[u] for u in self.uses]
+        self.results = [r if r is None or r[0] == "fresh" else ("alias", position[r[1]], r[2], r[3]) for r in self.results]
+
+    def launch(self, inputs: list, numbers) -> list:
+        storages = record(self.code, [inputs[i] for i in self.uses], numbers) if self.code is not None else ()
+        made = []
+        for r in self.results:
+            if r is None:
+                made.append(None)
+            elif r[0] == "fresh":
+                made.append(make(storages[r[1]], r[2], r[3]))
+            else:
+                source = inputs[r[1]]
+                made.append(make(source._storage, r[2], source._offset + r[3]))
+        return made
+
+
+class _BackwardOperator:
+    """Names the instruction of a planned backward."""
+
+    def __init__(self, op):
+        self.name = f"{op.name}_backward"
+
+
+def plan_backward(rule, grad_specs) -> Backward:
+    """Trace the gradient body for gradients of these specs. Raises TraceError where it cannot be traced."""
+    from .operator import Placeholders
+    previous, state.enabled = state.enabled, False
+    try:
+        with _window.tracing() as window:
+            holders = Placeholders(window)
+            names: list = []
+
+            def holder(spec, name):
+                names.append(name)
+                return holders.tensor(spec)
+
+            given = [None if s is None else holder(s, ("g", i)) for i, s in enumerate(grad_specs)]
+            inputs = [holder(s, ("s", i)) for i, s in enumerate(rule.code.inputs)]
+            outputs = [holder(s, ("s", ~i)) for i, (_, s, _) in enumerate(rule.results)]
+            numbers = [Param(k, n) for k, n in enumerate(_number_types(rule))]
+            gradients = [_zeros(rule.results[i][1]) if g is None else g for i, g in enumerate(given)]
+            saved = bind(rule, iter(inputs), iter(numbers), outputs)
+            results = run_gradient(rule, gradients, saved, rule.code.inputs)
+            return _finish(rule, window, holders, names, results, len(numbers))
+    finally:
+        state.enabled = previous
+
+
+def _number_types(rule) -> list:
+    return [v if isinstance(v, type) else v.__class__ if not isinstance(v, Param) else v.kind
+            for p, v in zip(rule.operator.parameters, rule.values)
+            if p.type in ("Scalar", "Tensor|Scalar") and v is not None and not hasattr(v, "plain")]
+
+
+def _finish(rule, window, holders, names, results, numbers: int) -> Backward:
+    if len(window.inputs) != len(holders.storages):
+        raise TraceError(f"the gradient of {rule.operator.name} reads a tensor that is not its own")
+    slots: list[int] = []
+    specs, described, used = [], [], set()
+    for r in results:
+        if r is None:
+            described.append(None)
+            continue
+        slot = r._storage.slot
+        if slot < 0:
+            name = names[-slot - 1]
+            used.add(name)
+            described.append(("alias", name, r._spec, r._offset))
+            continue
+        if slot not in slots:
+            slots.append(slot)
+            nbytes = r._storage.nbytes
+            specs.append(r._spec if r._spec.nbytes == nbytes else make_spec((nbytes,), (1,), dtypes.uint8))
+        described.append(("fresh", slots.index(slot), r._spec, r._offset))
+    code_list, reads = _live(window.code, slots)
+    uses = [k for k in range(len(names)) if -k - 1 in reads]
+    used |= {names[k] for k in uses}
+    code = None
+    if slots:
+        renamed = {-k - 1: -j - 1 for j, k in enumerate(uses)}
+        code_list = [_rename(instruction, renamed) for instruction in code_list]
+        trace = Trace(code_list, slots, list(window.scalars))
+        code = Code(_BackwardOperator(rule.operator), rule, tuple([holders.specs[k] for k in uses]), tuple(specs), (), numbers, trace,
+                    any(i[0].sited for i in code_list))
+    return Backward(code, described, [names[k] for k in uses], len(rule.results), {n[1] for n in used if n[0] == "s"})
+
+
+def _live(code: list, slots: list) -> tuple[list, set]:
+    """All instructions (slots and scalars stay numbered as they are), and the input slots that live ones read."""
+    firsts, next_slot = [], 0
+    for instruction in code:
+        firsts.append(next_slot)
+        next_slot += len(instruction[0].outputs)
+    needed, reads = set(slots), set()
+    for instruction, first in zip(reversed(code), reversed(firsts)):
+        operands = [o[0] if o.__class__ is tuple else o for o in instruction[1:]]
+        made = range(first, first + len(instruction[0].outputs))
+        written = [operands[i] for i in instruction[0].mutates]
+        if needed.intersection(made) or needed.intersection(written):
+            needed.update(operands)
+    return code, {s for s in needed if s < 0}
+
+
+def _rename(instruction, renamed):
+    """The instruction with its input slots renumbered; dead ones may name an input that is not passed."""
+    operands = []
+    for o in instruction[1:]:
+        if o.__class__ is tuple:
+            operands.append((renamed.get(o[0], o[0]) if o[0] < 0 else o[0], o[1]))
+        else:
+            operands.append(renamed.get(o, o) if o < 0 else o)
+    return (instruction[0], *operands)
+
+
+def prepare(rule) -> None:
+    """Decide, at the first differentiable use of a signature, what is saved for backward."""
+    flags = rule.operator.differentiable_results
+    rule.grad_flags = [s.dtype.category >= 2 and (flags is None or flags[i]) for i, (_, s, _) in enumerate(rule.results)]
+    try:
+        backward = plan_backward(rule, [dense(s.shape, s.dtype) if f else None for (_, s, _), f in zip(rule.results, rule.grad_flags)])
+        rule.saved = tuple(sorted(backward.used_saved))
+    except TraceError:
+        rule.saved = tuple(range(len(rule.code.inputs))) + tuple(~i for i in range(len(rule.results)))
+        rule.saved_meta = "direct"
+
+
+def attach(rule, arguments, out, op, values):
+    """Make ``out`` the differentiable result of ``rule`` on ``arguments`` (tensors, and numbers among them)."""
+    if rule.saved is None:
+        prepare(rule)
+    edges, tensors, numbers = [], [], []
+    for a in arguments:
+        if isinstance(a, Tensor):
+            tensors.append(a)
+            edges.append(edge_of(a) if a._spec.requires_grad else None)
+        else:
+            numbers.append(a)
+    saved = [tensors[i] if i >= 0 else make(out._storage, rule.spec, 0) for i in rule.saved]
+    node = new_node(rule, tuple(edges), saved, numbers)
+    out._autograd = Meta(node)
+    out._spec = rule.grad_spec
+    return out
+
+
+def new_node(rule, edges, saved, numbers) -> OperatorNode:
+    """The node of an operator; saved-tensor hooks and anomaly mode see it."""
+    node = OperatorNode(rule, edges, saved, numbers)
+    if saved_hooks.stack and saved:
+        node.tensors = saved_hooks.Packed(saved)
+    if anomaly.enabled:
+        node.line = _window.user_line()
+    return node
+
+
+def attach_all(rule, tensors, outputs, numbers=()) -> None:
+    """As ``attach``, for the general path and several results."""
+    if rule.saved is None:
+        prepare(rule)
+    edges = tuple([edge_of(t) if t._spec.requires_grad else None for t in tensors])
+    saved = [tensors[i] if i >= 0 else make(outputs[~i]._storage, outputs[~i]._spec, outputs[~i]._offset) for i in rule.saved]
+    node = new_node(rule, edges, saved, list(numbers))
+    for i, (out, flag) in enumerate(zip(outputs, rule.grad_flags)):
+        if flag:
+            out._spec = out._spec.with_grad(True)
+            out._autograd = Meta(node, i)

@@ -1,0 +1,249 @@
+"""In-place forms: ``x.add_(y)`` is ``add`` whose result is written to ``x``, also in the graph."""
+
+from __future__ import annotations
+
+from ..autograd import graph
+from ..autograd.graph import Meta, Node, edge_of
+from ..autograd.mode import state
+from ..compiler.graph import TraceError
+from ..lazy.window import record
+from ..tensor import Tensor, make
+from . import overrides
+from .gradient import new_node, prepare
+from .operator import Operator, Rule, Untraceable, compile_function, placeholders, trace_body
+from .registry import export
+from .schema import head
+
+
+class InplaceOperator(Operator):
+    """The in-place form of an operator: writes the first argument and gives it back."""
+
+    def __init__(self, functional: Operator):
+        super().__init__(str_schema(functional), mutates=(0,))
+        self.functional = functional
+        self.body = self._write
+        self.node_name = functional.node_name
+
+    def _write(self, target, *rest):
+        from .copying import raw_copy
+        return raw_copy(target, self.functional.function_of((target, *rest)))
+
+    def __call__(self, *values, out=None):
+        if overrides.active(values):
+            return overrides.offer(self.function, values, {})
+        values = self.normalized(values)
+        target = values[0]
+        if not isinstance(target, Tensor):
+            raise TypeError(f"{self.name}() requires a Tensor, got {type(target).__name__}")
+        tracked = state.enabled and any(t._spec.requires_grad for t in self.split(values)[0])
+        check_writable(self.name, target, tracked)
+        rule = self.find(values)
+        if tracked:
+            return self._tracked(rule, values)
+        if rule.direct:
+            return self._copy_back(values)
+        tensors, numbers = self.split(values)
+        record(rule.code, tensors, numbers)
+        return target
+
+    def _copy_back(self, values):
+        from .copying import copy_
+        target = values[0]
+        return copy_(target, self.functional.function_of(values))
+
+    def derive(self, values):
+        result = self.functional.find(values)
+        check_result(self.name, values[0], result)
+        if result.direct:
+            return None, (), True, True
+        try:
+            return trace_body(self, self.body, values)
+        except (Untraceable, TraceError):
+            return None, (), True, True
+
+    def _tracked(self, rule: Rule, values):
+        """With gradients: the functional form's node becomes the target's history."""
+        functional = self.functional
+        forward = functional.find(values)
+        target = values[0]
+        if forward.direct or functional.gradient_body is None or not forward.differentiable:
+            result = functional(*values)
+            edge = edge_of(result) if result._spec.requires_grad else None
+            from .copying import raw_copy
+            raw_copy(target, result)
+            rebase(target, edge)
+            return target
+        if forward.saved is None:
+            prepare(forward)
+        tensors, numbers = functional.split(values)
+        edges = tuple([edge_of(t) if t._spec.requires_grad else None for t in tensors])
+        versions = [tensors[i]._storage.version if i >= 0 else None for i in forward.saved]
+        saved = [make_saved(tensors[i]) if i >= 0 else None for i in forward.saved]
+        if rule.direct:
+            self._copy_back(values)
+        else:
+            record(rule.code, tensors, numbers)
+        saved = [make(target._storage, target._spec.plain, target._offset) if t is None else t for t in saved]
+        node = new_node(forward, edges, saved, numbers)
+        node.versions = [target._storage.version if v is None else v for v in versions]
+        rebase(target, (node, 0))
+        return target
+
+
+def make_saved(tensor):
+    """The tensor as it is now: its history is about to change."""
+    alias = make(tensor._storage, tensor._spec, tensor._offset)
+    if tensor._autograd is not None:
+        if tensor._autograd.node is None:
+            return tensor
+        alias._autograd = Meta(tensor._autograd.node, tensor._autograd.nr)
+    return alias
+
+
+def check_writable(name: str, target: Tensor, tracked: bool) -> None:
+    """Refuse what PyTorch refuses to write: leaves in the graph, overlapping memory, inference tensors."""
+    spec = target._spec
+    if 0 in spec.stride and any(st == 0 and sz > 1 for st, sz in zip(spec.stride, spec.shape)):
+        raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
+                           f"location. Please clone() the tensor before performing the operation. ({name} on a tensor of shape "
+                           f"{list(spec.shape)} and strides {list(spec.stride)})")
+    meta = target._autograd
+    if meta is None:
+        return
+    if tracked and spec.requires_grad and meta.node is None and meta.base is None:
+        raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+    if tracked and meta.base is not None and meta.base._spec.requires_grad and meta.base.is_leaf:
+        raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
+    if meta.inference and not state.inference:
+        raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+                           "normal tensor before doing inplace update.")
+
+
+def check_result(name: str, target: Tensor, rule: Rule) -> None:
+    """The result must fit the target: its shape, and a dtype that can be cast."""
+    if rule.spec is None:
+        return
+    from ..dtypes import can_cast
+    if rule.spec.shape != target.shape:
+        raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(rule.spec.shape)}")
+    if not can_cast(rule.spec.dtype, target.dtype):
+        raise RuntimeError(f"result type {overrides._scalar_name(rule.spec.dtype)} can't be cast to the desired output type "
+                           f"{overrides._scalar_name(target.dtype)}")
+
+
+def rebase(target: Tensor, edge) -> None:
+    """Make ``edge`` the history of a tensor that was just written; a view rewrites its base's history too."""
+    meta = target._autograd
+    if edge is None:
+        if meta is not None and meta.base is not None and meta.base._spec.requires_grad:
+            _rebase_view(target, None)
+        elif target._spec.requires_grad:
+            target._spec = target._spec.with_grad(False)
+            meta.node = None
+        return
+    if meta is not None and meta.base is not None:
+        _rebase_view(target, edge)
+        return
+    node, nr = edge
+    if meta is None:
+        meta = target._autograd = Meta()
+    meta.node, meta.nr = node, nr
+    meta.history += 1
+    target._spec = target._spec.with_grad(True)
+
+
+class CopySlices(Node):
+    """History of a base whose view was written in place: outside the view the gradient goes on, inside it goes to the writer."""
+
+    __slots__ = ("writer", "writer_nr", "view_spec", "view_offset", "base_spec", "base_offset")
+
+    def __init__(self, base: Tensor, view: Tensor, edge):
+        writer = edge[0] if edge is not None else None
+        # The writer's own edge to the old view is replaced by one to the old base.
+        super().__init__((edge_of(base), *(writer.edges if writer is not None and not isinstance(writer, Meta) else ())))
+        self.writer = writer
+        self.view_spec, self.view_offset = view._spec.plain, view._offset
+        self.base_spec, self.base_offset = base._spec.plain, base._offset
+
+    def name(self) -> str:
+        return "CopySlices"
+
+    def apply(self, gradients, create_graph: bool):
+        from .copying import clone
+        from .views import as_strided
+        grad = gradients[0]
+        full = clone(as_strided(grad.contiguous(), self.base_spec.shape, self.base_spec.stride, 0)) if not self.base_spec.contiguous \
+            else clone(grad.contiguous())
+        itemsize = self.base_spec.dtype.itemsize
+        where = (self.view_spec.shape, self.view_spec.stride, (self.view_offset - self.base_offset) // itemsize)
+        inside = clone(as_strided(full, *where))
+        as_strided(full, *where).zero_()
+        if self.writer is None:
+            return [full]
+        results = list(self.writer.apply([inside], create_graph))
+        return [full, *results]
+
+
+def _rebase_view(view: Tensor, edge) -> None:
+    base = view._autograd.base
+    if edge is not None and isinstance(edge[0], Meta):
+        # A leaf was copied in as it is: give it a node of its own.
+        edge = (_Identity(edge), 0)
+    node = CopySlices(base, view, edge)
+    if edge is not None:
+        node.edges = (node.edges[0], *edge[0].edges)
+    if base._autograd is None:
+        base._autograd = Meta()
+    meta = base._autograd
+    meta.node, meta.nr = node, 0
+    meta.history += 1
+    base._spec = base._spec.with_grad(True)
+    graph.refresh_view(view)
+
+
+class _Identity(Node):
+    """Passes the gradient on."""
+
+    __slots__ = ()
+
+    def __init__(self, edge):
+        super().__init__((edge,))
+
+    def name(self) -> str:
+        return "CopyBackwards"
+
+    def apply(self, gradients, create_graph: bool):
+        return [gradients[0]]
+
+
+def str_schema(op: Operator) -> str:
+    """The schema text of the in-place form."""
+    pieces, star = [], False
+    for p in op.parameters:
+        if p.keyword_only and not star:
+            pieces.append("*")
+            star = True
+        pieces.append(f"{p.type} {p.name}" + ("" if p.required else f"={p.default!r}"))
+    return f"{op.name}_({', '.join(pieces)})"
+
+
+_SOURCE = """
+def {name}({head}):
+    return call({values})
+"""
+
+
+def publish_inplace(functional: Operator, names, namespace) -> InplaceOperator:
+    """Make and export ``name_`` of an operator."""
+    op = InplaceOperator(functional)
+    values = ", ".join(p.name for p in op.parameters)
+    for i, name in enumerate(names):
+        function = compile_function(_SOURCE.format(name=name + "_", head=head(op.schema), values=values), name + "_", {"call": op}, "ops",
+                                    f"In-place form of ``{functional.name}``.")
+        if i == 0:
+            op.function = function
+        setattr(Tensor, name + "_", function)
+        if namespace == "torch":
+            export("torch", name + "_", function)
+    overrides.remember(op)
+    return op

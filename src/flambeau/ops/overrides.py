@@ -1,0 +1,172 @@
+"""``__torch_function__``: tensor-like classes and modes that take over operators; and ``out=``."""
+
+from __future__ import annotations
+
+import functools
+import threading
+
+from ..lazy.spec import Spec
+from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass
+
+
+class _Modes(threading.local):
+    stack: tuple = ()
+    disabled = False
+
+
+modes = _Modes()
+OPERATORS: dict = {}
+
+
+def remember(op) -> None:
+    """Know an operator by its public name."""
+    OPERATORS[op.name] = op
+
+
+def in_key(key) -> bool:
+    """Whether a signature has an argument whose class takes over operators."""
+    for k in key:
+        if k.__class__ is Spec and k.override:
+            return True
+        if k.__class__ is tuple and any(e.__class__ is Spec and e.override for e in k):
+            return True
+    return False
+
+
+def _overriding(values) -> list:
+    found = []
+    for v in values:
+        for e in v if v.__class__ in (tuple, list) else (v,):
+            kind = type(e)
+            if kind is Tensor or kind in _PLAIN:
+                continue
+            handler = getattr(kind, "__torch_function__", None)
+            if handler is None or getattr(handler, "__func__", handler) is _disabled_torch_function_impl:
+                continue
+            if not any(type(f) is kind for f in found):
+                found.append(e)
+    return found
+
+
+_PLAIN = frozenset({int, float, bool, complex, str, type(None)})
+
+
+def active(values) -> bool:
+    """Whether a call must be offered to a mode or to an argument's class."""
+    if modes.disabled:
+        return False
+    return bool(modes.stack) or bool(_overriding(values))
+
+
+def dispatch(op, values, out=None):
+    """Offer the call of an operator to modes and classes."""
+    kwargs = {} if out is None else {"out": out}
+    return offer(op.function, values, kwargs)
+
+
+def offer(public, args, kwargs):
+    """Ask modes (innermost first), then classes (subclasses first), for the result of ``public(*args, **kwargs)``."""
+    candidates = _overriding([*args, *kwargs.values()])
+    types = tuple(type(c) for c in candidates)
+    if modes.stack:
+        *outer, mode = modes.stack
+        saved, modes.stack = modes.stack, tuple(outer)
+        try:
+            result = mode.__torch_function__(public, types, args, kwargs)
+        finally:
+            modes.stack = saved
+        if result is not NotImplemented:
+            return result
+    candidates.sort(key=lambda c: -len(type(c).__mro__))
+    for candidate in candidates:
+        result = type(candidate).__torch_function__(public, types, args, kwargs)
+        if result is not NotImplemented:
+            return result
+    raise TypeError(f"no implementation found for '{public.__name__}' on types that implement __torch_function__: {list(types)}")
+
+
+def dispatching(body):
+    """``body`` as a public function that classes and modes can take over."""
+
+    @functools.wraps(body)
+    def public(*args, **kwargs):
+        if not modes.disabled and (modes.stack or _overriding(args) or (kwargs and _overriding(kwargs.values()))):
+            return offer(public, args, kwargs)
+        return body(*args, **kwargs)
+
+    return public
+
+
+class DisableTorchFunctionSubclass:
+    """Within the block, subclasses are treated as plain tensors."""
+
+    def __enter__(self):
+        self._previous = modes.disabled
+        modes.disabled = True
+
+    def __exit__(self, *exc):
+        modes.disabled = self._previous
+
+
+class TorchFunctionMode:
+    """A mode that sees every operator called within its block through its ``__torch_function__``."""
+
+    def __torch_function__(self, func, types, args=(), kwargs=None):
+        return func(*args, **(kwargs or {}))
+
+    def __enter__(self):
+        modes.stack = (*modes.stack, self)
+        return self
+
+    def __exit__(self, *exc):
+        modes.stack = modes.stack[:-1]
+
+
+def default_torch_function(cls, func, types, args=(), kwargs=None):
+    """What a plain subclass of Tensor does: compute as for tensors, then wrap the results in the subclass."""
+    if not all(issubclass(cls, t) for t in types):
+        return NotImplemented
+    with DisableTorchFunctionSubclass():
+        result = func(*args, **(kwargs or {}))
+    return _convert(result, cls)
+
+
+def _convert(result, cls):
+    if isinstance(result, Tensor):
+        return as_subclass(result, cls) if type(result) is Tensor and cls is not Tensor else result
+    if isinstance(result, (tuple, list)):
+        converted = [_convert(r, cls) for r in result]
+        return type(result)(*converted) if hasattr(result, "_fields") else type(result)(converted)
+    return result
+
+
+Tensor.__torch_function__ = classmethod(default_torch_function)
+
+
+def write_out(name: str, result, out):
+    """Store a result in the tensors given as ``out=`` (resized when empty); gives ``out``."""
+    if isinstance(result, tuple):
+        if not isinstance(out, (tuple, list)) or len(out) != len(result):
+            raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
+        written = [write_out(name, r, o) for r, o in zip(result, out)]
+        return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
+    if not isinstance(out, Tensor):
+        raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
+    from ..dtypes import can_cast
+    if not can_cast(result.dtype, out.dtype):
+        raise RuntimeError(f"result type {_scalar_name(result.dtype)} can't be cast to the desired output type {_scalar_name(out.dtype)}")
+    if result.device != out.device:
+        raise RuntimeError(f"{name}(): expected out= on device {result.device}, got {out.device}")
+    if out.requires_grad or result.requires_grad:
+        raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, "
+                           "but one of the arguments requires grad.")
+    if out.shape != result.shape:
+        out.resize_(result.shape)
+    out.copy_(result)
+    return out
+
+
+def _scalar_name(dtype) -> str:
+    return {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
+            "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
+            "complex128": "ComplexDouble"}.get(dtype.name, dtype.name)

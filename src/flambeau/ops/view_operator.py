@@ -1,0 +1,131 @@
+"""Operators that only look at memory differently: their result shares the argument's storage, no instruction is recorded."""
+
+from __future__ import annotations
+
+from ..autograd.graph import Meta, Node, edge_of, set_view_refresher
+from ..autograd.mode import state
+from ..lazy.spec import spec as make_spec
+from ..tensor import Tensor, make
+from . import overrides
+from .gradient import attach_all, prepare
+from .operator import Operator, Rule, make_function
+from .registry import export
+
+
+class ViewOperator(Operator):
+    """``geometry(spec, *arguments) -> (shape, strides, offset in elements[, dtype])`` of the view; a list of those for several views.
+
+    The first parameter is the tensor; the others are static. Where the gradient is not given it is found by re-striding.
+    """
+
+    records = False
+
+    def __init__(self, schema: str, geometry):
+        super().__init__(schema)
+        self.geometry = geometry
+        self.doc = geometry.__doc__
+
+    def derive(self, values):
+        x, *arguments = values
+        spec = x._spec
+        if spec.override or spec.requires_grad:
+            spec = spec.plain
+        found = self.geometry(spec, *arguments)
+        several = isinstance(found, list)
+        results = []
+        for piece in found if several else [found]:
+            shape, stride, offset = piece[:3]
+            dtype = piece[3] if len(piece) > 3 else spec.dtype
+            view = make_spec(tuple(shape), tuple(stride), dtype, spec.device)
+            results.append((0, view, offset * dtype.itemsize))
+        return _ViewCode(self, (spec,)), tuple(results), not several, False
+
+    def launch(self, rule: Rule, values):
+        x = values[0]
+        storage, offset = x._storage, x._offset
+        outputs = []
+        base = x
+        if x._autograd is not None and x._autograd.base is not None:
+            base = x._autograd.base
+        for _, spec, delta in rule.results:
+            out = make(storage, spec, offset + delta)
+            meta = Meta()
+            meta.base = base
+            out._autograd = meta
+            outputs.append(out)
+        if rule.differentiable and state.enabled:
+            self.track(rule, x, outputs, base)
+        return outputs[0] if rule.single else tuple(outputs)
+
+    def track(self, rule: Rule, x: Tensor, outputs, base: Tensor) -> None:
+        """Give the views their node."""
+        attach_all(rule, [x], outputs)
+        seen = base._autograd.history if base._autograd is not None else 0
+        for out in outputs:
+            if out._spec.requires_grad:
+                out._autograd.base = base
+                out._autograd.seen = seen
+
+
+class _ViewCode:
+    """Stands where other rules have their instruction's code."""
+
+    __slots__ = ("operator", "inputs")
+
+    def __init__(self, operator, inputs):
+        self.operator = operator
+        self.inputs = inputs
+
+
+def view(schema: str, *, method: bool | str = True, namespace: str | None = "torch", variadic: str | None = None,
+         aliases: tuple[str, ...] = ()):
+    """Decorator: declare a view operator by its geometry."""
+
+    def declare(geometry):
+        op = ViewOperator(schema, geometry)
+        op.function = make_function(op)
+        op.function.operator = op
+        op.function.gradient = op.gradient
+        if namespace is not None:
+            for name in (op.name, *aliases):
+                export(namespace, name, op.function)
+        if method:
+            as_method = make_function(op, variadic=variadic) if variadic else op.function
+            for name in (op.name, *aliases) if method is True else (method,):
+                setattr(Tensor, name, as_method)
+        overrides.remember(op)
+        return op.function
+
+    return declare
+
+
+class AsStridedNode(Node):
+    """History of a view whose base was changed in place: the view's place in the base."""
+
+    __slots__ = ("view_spec", "distance", "base_spec")
+
+    def __init__(self, base: Tensor, view: Tensor):
+        super().__init__((edge_of(base),))
+        self.view_spec, self.base_spec = view._spec.plain, base._spec.plain
+        self.distance = (view._offset - base._offset) // base._spec.dtype.itemsize
+
+    def name(self) -> str:
+        return "AsStridedBackward0"
+
+    def apply(self, gradients, create_graph: bool):
+        from .views import as_strided_scatter_zeros
+        return [as_strided_scatter_zeros(gradients[0], self.base_spec, self.view_spec, self.distance)]
+
+
+def _refresh(view_tensor: Tensor) -> None:
+    meta = view_tensor._autograd
+    base = meta.base
+    meta.seen = base._autograd.history
+    if base._spec.requires_grad:
+        meta.node, meta.nr = AsStridedNode(base, view_tensor), 0
+        view_tensor._spec = view_tensor._spec.with_grad(True)
+
+
+set_view_refresher(_refresh)
+
+__all__ = ["ViewOperator", "view", "prepare"]

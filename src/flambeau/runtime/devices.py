@@ -1,0 +1,113 @@
+"""Devices, layouts and memory formats: the small vocabulary of where and how a tensor lies."""
+
+from __future__ import annotations
+
+_KNOWN = ("cpu", "meta", "cuda", "mps", "xpu", "hpu", "privateuseone", "mtia", "xla", "ipu", "vulkan")
+
+
+class device:
+    """A device such as ``cpu`` or ``meta``; ``index`` is None unless it was given."""
+
+    __slots__ = ("type", "index")
+
+    def __init__(self, type, index: int | None = None):
+        if isinstance(type, device):
+            type, index = type.type, type.index if index is None else index
+        if isinstance(type, int):
+            type, index = "cuda", type
+        if not isinstance(type, str):
+            raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
+        name, colon, number = type.partition(":")
+        if colon:
+            if index is not None:
+                raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
+            if not number.isdigit():
+                raise RuntimeError(f"Invalid device string: '{type}'")
+            index = int(number)
+        if name not in _KNOWN:
+            raise RuntimeError(f"Expected one of {', '.join(_KNOWN)} device type at start of device string: {name}")
+        self.type, self.index = name, index
+
+    def __repr__(self) -> str:
+        return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"
+
+    def __str__(self) -> str:
+        return self.type if self.index is None else f"{self.type}:{self.index}"
+
+    def __eq__(self, other) -> bool:
+        return isinstance(other, device) and self.type == other.type and self.index == other.index
+
+    def __hash__(self) -> int:
+        return hash((self.type, self.index))
+
+    def __reduce__(self):
+        return device, (self.type, self.index)
+
+
+cpu = device("cpu")
+meta = device("meta")
+_default = cpu
+
+
+def resolve(value) -> device:
+    """The device that a ``device=`` argument names; refuses those that are not there.
+
+    ``cpu`` and ``meta`` exist everywhere. Others raise what PyTorch raises on a machine without them.
+    """
+    if value is None:
+        return _default
+    found = value if isinstance(value, device) else device(value)
+    if found.type == "cpu":
+        return cpu
+    if found.type == "meta":
+        return meta
+    if found.type == "cuda":
+        raise AssertionError("Torch not compiled with CUDA enabled")
+    raise RuntimeError(f"device {found}: flambeau has no {found.type} device on this machine; expected cpu or meta")
+
+
+def set_default_device(value) -> None:
+    """Make new tensors lie on ``value`` unless they are told otherwise."""
+    global _default
+    _default = cpu if value is None else resolve(value)
+
+
+class _Constant:
+    __slots__ = ("name",)
+
+    def __init__(self, name: str):
+        self.name = name
+
+    def __repr__(self) -> str:
+        return f"torch.{self.name}"
+
+    def __reduce__(self):
+        return _constant, (self.name,)
+
+
+class layout(_Constant):
+    """How a tensor's elements are stored: ``strided`` (dense) or one of the sparse layouts."""
+
+    __slots__ = ()
+
+
+class memory_format(_Constant):
+    """An order of dimensions in memory."""
+
+    __slots__ = ()
+
+
+strided = layout("strided")
+sparse_coo = layout("sparse_coo")
+sparse_csr = layout("sparse_csr")
+contiguous_format = memory_format("contiguous_format")
+preserve_format = memory_format("preserve_format")
+channels_last = memory_format("channels_last")
+channels_last_3d = memory_format("channels_last_3d")
+
+_CONSTANTS = {c.name: c for c in (strided, sparse_coo, sparse_csr, contiguous_format, preserve_format,
+                                  channels_last, channels_last_3d)}
+
+
+def _constant(name: str):
+    return _CONSTANTS[name]

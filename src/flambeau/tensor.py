@@ -1,0 +1,479 @@
+"""The Tensor handle: a view of a storage, and its share of the graph.
+
+Operators attach their methods to this class (``ops/``); here is only what needs no operator.
+"""
+
+from __future__ import annotations
+
+import weakref
+
+import numpy as np
+
+from .autograd.graph import Meta, RemovableHandle, edge_of
+from .compiler.reference import view as _array_view
+from .lazy import window as _window
+from .lazy.spec import Spec, Size, dense, spec as _spec
+from .lazy.storage import Storage
+from .runtime import devices, memory
+
+_new = object.__new__
+
+
+class Tensor:
+    """A multi-dimensional array of one dtype.
+
+    Made by ``flambeau.tensor``, the creation functions and the operators. ``shape``, ``stride()``, ``storage_offset()``
+    describe where its elements lie in its storage, which views share.
+    """
+
+    __slots__ = ("_storage", "_spec", "_offset", "_autograd", "__dict__", "__weakref__")
+    __array_priority__ = 1000
+
+    def __new__(cls, *args, **kwargs):
+        made = _legacy_constructor(*args, **kwargs)
+        return made if cls is Tensor else as_subclass(made, cls)
+
+    def __init__(self, *args, **kwargs):
+        pass
+
+    # -- metadata ------------------------------------------------------------------------------------------------
+
+    @property
+    def shape(self) -> Size:
+        """The size of each dimension."""
+        return self._spec.shape
+
+    def size(self, dim: int | None = None):
+        """The shape, or the size of dimension ``dim``."""
+        shape = self._spec.shape
+        return shape if dim is None else shape[wrap_dim(dim, len(shape))]
+
+    def stride(self, dim: int | None = None):
+        """Elements between neighbours along each dimension, or along ``dim``."""
+        stride = self._spec.stride
+        return stride if dim is None else stride[wrap_dim(dim, len(stride))]
+
+    def storage_offset(self) -> int:
+        """Elements between the start of the storage and the first element."""
+        return self._offset // self._spec.dtype.itemsize
+
+    @property
+    def dtype(self):
+        """The element type."""
+        return self._spec.dtype
+
+    @property
+    def device(self):
+        """Where the elements are."""
+        return self._spec.device
+
+    @property
+    def layout(self):
+        """``torch.strided``: elements lie at fixed strides."""
+        return devices.strided
+
+    @property
+    def ndim(self) -> int:
+        """The number of dimensions."""
+        return self._spec.ndim
+
+    def dim(self) -> int:
+        """The number of dimensions."""
+        return self._spec.ndim
+
+    ndimension = dim
+
+    def numel(self) -> int:
+        """The number of elements."""
+        return self._spec.numel
+
+    nelement = numel
+
+    def element_size(self) -> int:
+        """Bytes of one element."""
+        return self._spec.dtype.itemsize
+
+    @property
+    def itemsize(self) -> int:
+        """Bytes of one element."""
+        return self._spec.dtype.itemsize
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of all elements (those of a view counted once each)."""
+        return self._spec.nbytes
+
+    def __len__(self) -> int:
+        if not self._spec.ndim:
+            raise TypeError("len() of a 0-d tensor")
+        return self._spec.shape[0]
+
+    def is_contiguous(self, memory_format=devices.contiguous_format) -> bool:
+        """Whether elements lie in row-major order (or in that of ``memory_format``) without gaps."""
+        if memory_format is devices.contiguous_format:
+            return self._spec.contiguous
+        order = {devices.channels_last: (1, 3, 2, 0), devices.channels_last_3d: (1, 4, 3, 2, 0)}.get(memory_format)
+        if order is None or self._spec.ndim != len(order):
+            return False
+        step = 1
+        for d in order:
+            if self._spec.shape[d] != 1 and self._spec.stride[d] != step:
+                return False
+            step *= self._spec.shape[d]
+        return True
+
+    def is_floating_point(self) -> bool:
+        """Whether the dtype is a real floating-point type."""
+        return self._spec.dtype.is_floating_point
+
+    def is_complex(self) -> bool:
+        """Whether the dtype is complex."""
+        return self._spec.dtype.is_complex
+
+    def is_signed(self) -> bool:
+        """Whether the dtype has negative values."""
+        return self._spec.dtype.is_signed
+
+    is_cuda = property(lambda self: False)
+    is_meta = property(lambda self: self._spec.device.type == "meta")
+    is_cpu = property(lambda self: self._spec.device.type == "cpu")
+    is_sparse = property(lambda self: False)
+    is_sparse_csr = property(lambda self: False)
+    is_quantized = property(lambda self: False)
+    is_mkldnn = property(lambda self: False)
+    is_nested = property(lambda self: False)
+    is_xpu = property(lambda self: False)
+    is_mps = property(lambda self: False)
+    names = property(lambda self: (None,) * self._spec.ndim)
+
+    def is_neg(self) -> bool:
+        """False: negation is never deferred to the reader."""
+        return False
+
+    is_conj = is_neg
+
+    def get_device(self) -> int:
+        """-1: the tensor is not on an accelerator."""
+        return -1
+
+    def is_shared(self) -> bool:
+        """Whether the storage is shared between processes."""
+        return False
+
+    @property
+    def _version(self) -> int:
+        return self._storage.version
+
+    # -- memory --------------------------------------------------------------------------------------------------
+
+    def _ready(self) -> Storage:
+        """The storage, computed."""
+        storage = self._storage
+        if storage.buffer is None:
+            _window.run()
+            if storage.buffer is None:
+                raise NotImplementedError("Cannot copy out of meta tensor; no data!")
+        elif storage.epoch == _window.current.epoch:
+            _window.run()  # a pending instruction may still write it
+        return storage
+
+    def _array(self) -> np.ndarray:
+        """The elements as a NumPy array over the same memory (bfloat16 as its bits)."""
+        return _array_view(self._ready().buffer, self._spec, self._offset)
+
+    def data_ptr(self) -> int:
+        """The address of the first element."""
+        if not self._spec.numel:
+            return 0
+        return self._ready().buffer.address + self._offset
+
+    def item(self):
+        """The value of a one-element tensor as a Python number."""
+        if self._spec.numel != 1:
+            raise RuntimeError(f"a Tensor with {self._spec.numel} elements cannot be converted to Scalar")
+        from .compiler.reference import widen
+        return widen(self._array().reshape(()), self._spec.dtype).item()
+
+    # -- autograd ------------------------------------------------------------------------------------------------
+
+    @property
+    def requires_grad(self) -> bool:
+        """Whether gradients with respect to this tensor are computed."""
+        return self._spec.requires_grad
+
+    @requires_grad.setter
+    def requires_grad(self, value: bool) -> None:
+        self.requires_grad_(value)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for gradients with respect to this leaf (in place); only floating-point and complex tensors can."""
+        value = bool(requires_grad)
+        if value == self._spec.requires_grad:
+            return self
+        if not value and self._autograd is not None and self._autograd.node is not None:
+            raise RuntimeError("you can only change requires_grad flags of leaf variables. If you want to use a computed "
+                               "variable in a subgraph that doesn't require differentiation use var_no_grad = var.detach().")
+        if value and not (self._spec.dtype.is_floating_point or self._spec.dtype.is_complex):
+            raise RuntimeError("only Tensors of floating point dtype can require gradients")
+        if self._autograd is None:
+            self._autograd = Meta()
+        elif value and self._autograd.inference:
+            raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
+        self._spec = self._spec.with_grad(value)
+        return self
+
+    @property
+    def is_leaf(self) -> bool:
+        """Whether the tensor was not made by a differentiable operator."""
+        return self.grad_fn is None
+
+    @property
+    def grad_fn(self):
+        """The node that made this tensor, None for leaves."""
+        if not self._spec.requires_grad:
+            return None
+        node = edge_of(self)[0]
+        return None if node.__class__ is Meta else node
+
+    @property
+    def output_nr(self) -> int:
+        """Which result of ``grad_fn`` this tensor is."""
+        edge = edge_of(self)
+        return edge[1] if edge else 0
+
+    @property
+    def grad(self) -> Tensor | None:
+        """The accumulated gradient, None before the first backward."""
+        return self._autograd.grad if self._autograd is not None else None
+
+    @grad.setter
+    def grad(self, value: Tensor | None) -> None:
+        if value is not None:
+            self._check_grad(value)
+        if self._autograd is None:
+            if value is None:
+                return
+            self._autograd = Meta()
+        self._autograd.grad = value
+
+    @grad.deleter
+    def grad(self) -> None:
+        self.grad = None
+
+    def _check_grad(self, value) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"assigned grad expected to be a Tensor or None but got grad of type {type(value).__name__}")
+        if value is self:
+            raise RuntimeError("can't assign Variable as its own grad")
+        if value.dtype is not self.dtype:
+            raise RuntimeError(f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}")
+        if value.shape != self.shape:
+            raise RuntimeError("assigned grad has data of a different size: "
+                               f"expected {list(self.shape)}, got {list(value.shape)}")
+
+    @property
+    def _base(self) -> Tensor | None:
+        """The tensor that this one is a view of."""
+        return self._autograd.base if self._autograd is not None else None
+
+    def _is_view(self) -> bool:
+        return self._base is not None
+
+    @property
+    def data(self) -> Tensor:
+        """The same memory without history; writes to it are not seen by autograd."""
+        return make(self._storage, self._spec.plain, self._offset)
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, Tensor):
+            raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        self._storage, self._offset = value._storage, value._offset
+        self._spec = self._restyle(value._spec)
+
+    def _restyle(self, new: Spec) -> Spec:
+        """``new`` with this tensor's own requires_grad and subclass flags."""
+        return _spec(new.shape, new.stride, new.dtype, new.device, self._spec.requires_grad, self._spec.override)
+
+    def is_inference(self) -> bool:
+        """Whether the tensor was made in inference mode."""
+        return self._autograd is not None and self._autograd.inference
+
+    @property
+    def retains_grad(self) -> bool:
+        """Whether ``retain_grad`` was called on a non-leaf."""
+        return self._autograd is not None and self._autograd.retains
+
+    def retain_grad(self) -> None:
+        """Keep this non-leaf's gradient in ``.grad`` when backward passes it."""
+        if not self.requires_grad:
+            raise RuntimeError("can't retain_grad on Tensor that has requires_grad=False")
+        node, nr = edge_of(self)
+        if node.__class__ is Meta or self._autograd.retains:
+            return
+        self._autograd.retains = True
+        if node.retained is None:
+            node.retained = {}
+        node.retained[nr] = self._autograd
+
+    def register_hook(self, hook) -> RemovableHandle:
+        """Call ``hook(grad)`` when this tensor's gradient is computed; what it returns replaces the gradient."""
+        if not self.requires_grad:
+            raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
+        node, nr = edge_of(self)
+        if node.__class__ is Meta:
+            if node.hooks is None:
+                node.hooks = {}
+            return RemovableHandle(node.hooks, hook)
+        if node.tensor_hooks is None:
+            node.tensor_hooks = {}
+        return RemovableHandle(node.tensor_hooks.setdefault(nr, {}), hook)
+
+    def register_post_accumulate_grad_hook(self, hook) -> RemovableHandle:
+        """Call ``hook(tensor)`` after backward has accumulated into this leaf's ``.grad``."""
+        if not self.is_leaf or not self.requires_grad:
+            raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
+        node, _ = edge_of(self)
+        if node.post_hooks is None:
+            node.post_hooks = {}
+        return RemovableHandle(node.post_hooks, hook)
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __bool__(self) -> bool:
+        if self._spec.numel != 1:
+            if not self._spec.numel:
+                raise RuntimeError("Boolean value of Tensor with no values is ambiguous")
+            raise RuntimeError("Boolean value of Tensor with more than one value is ambiguous")
+        return bool(self.item())
+
+    def __float__(self) -> float:
+        return float(self.item())
+
+    def __int__(self) -> int:
+        return int(self.item())
+
+    def __complex__(self) -> complex:
+        return complex(self.item())
+
+    def __index__(self) -> int:
+        if self._spec.numel != 1 or self._spec.dtype.category > 1:
+            raise TypeError("only integer tensors of a single element can be converted to an index")
+        return int(self.item())
+
+
+def make(storage: Storage, spec: Spec, offset: int = 0) -> Tensor:
+    """A plain tensor over ``storage``."""
+    tensor = _new(Tensor)
+    tensor._storage = storage
+    tensor._spec = spec
+    tensor._offset = offset
+    tensor._autograd = None
+    return tensor
+
+
+def as_subclass(tensor: Tensor, cls: type) -> Tensor:
+    """The same memory and history as an instance of ``cls``."""
+    made = _new(cls)
+    made._storage, made._offset, made._autograd = tensor._storage, tensor._offset, tensor._autograd
+    made._spec = styled(tensor._spec, cls)
+    return made
+
+
+def styled(spec: Spec, cls: type) -> Spec:
+    """``spec`` with the flag of classes that define their own ``__torch_function__``."""
+    override = overrides_functions(cls)
+    if override == spec.override:
+        return spec
+    return _spec(spec.shape, spec.stride, spec.dtype, spec.device, spec.requires_grad, override)
+
+
+def overrides_functions(cls: type) -> bool:
+    """Whether operators on ``cls`` must ask its ``__torch_function__``."""
+    found = getattr(cls, "__torch_function__", None)
+    return cls is not Tensor and getattr(found, "__func__", found) is not _disabled_torch_function_impl
+
+
+def _disabled_torch_function_impl(cls, func, types, args=(), kwargs=None):
+    """As a class's ``__torch_function__``: operators treat its instances as plain tensors."""
+    return func(*args, **(kwargs or {}))
+
+
+def from_array(array: np.ndarray, dtype, *, copy: bool = True) -> Tensor:
+    """A tensor with the elements of ``array`` (memory format of ``dtype``); without ``copy`` it shares the memory."""
+    if copy:
+        made = empty_storage(dense(array.shape, dtype))
+        _array_view(made._storage.buffer, made._spec, 0)[...] = array
+        return made
+    itemsize = dtype.itemsize
+    if any(s < 0 for s in array.strides):
+        raise ValueError("At least one stride in the given numpy array is negative, and tensors with negative strides are "
+                         "not currently supported. (You can probably work around this by making a copy of your array with array.copy().)")
+    if any(s % itemsize for s in array.strides):
+        raise ValueError("given numpy array strides not a multiple of the element byte size. Copy the numpy array to "
+                         "reallocate the memory.")
+    spec = _spec(tuple(map(int, array.shape)), tuple([s // itemsize for s in array.strides]), dtype, devices.cpu)
+    storage = Storage(memory.wrap(array), spec.span * itemsize)
+    storage.external = True
+    return make(storage, spec)
+
+
+def empty_storage(spec: Spec) -> Tensor:
+    """A tensor of this spec over fresh, uninitialised memory (none on ``meta``)."""
+    nbytes = spec.span * spec.dtype.itemsize
+    buffer = None if spec.device is devices.meta else memory.allocate(nbytes)
+    return make(Storage(buffer, nbytes), spec)
+
+
+def expose(tensor: Tensor) -> np.ndarray:
+    """The elements as an array that shares memory; from here on the storage is not touched late while it lives."""
+    array = tensor._array()
+    storage = tensor._storage
+    if storage.external is not True:
+        owner = _Exposed(storage.buffer)
+        array = np.asarray(_Borrowed(array, owner))
+        if storage.is_external():
+            storage.external = True
+        else:
+            storage.external = weakref.ref(owner)
+    return array
+
+
+class _Exposed:
+    """Lives as long as arrays that show a storage's memory."""
+
+    __slots__ = ("buffer", "__weakref__")
+
+    def __init__(self, buffer):
+        self.buffer = buffer
+
+
+class _Borrowed:
+    """Hands an array on so that arrays made of it keep ``owner`` alive."""
+
+    def __init__(self, array: np.ndarray, owner: _Exposed):
+        self.owner = owner
+        self.array = array
+        self.__array_interface__ = array.__array_interface__
+
+
+def wrap_dim(dim: int, ndim: int) -> int:
+    """``dim`` counted from the front; ``IndexError`` when out of range. A 0-dim tensor counts as one dimension."""
+    bound = ndim or 1
+    if not -bound <= dim < bound:
+        raise IndexError(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {dim})")
+    return dim + bound if dim < 0 else dim
+
+
+_legacy = None
+
+
+def set_legacy_constructor(function) -> None:
+    """``function(*args, **kwargs)`` makes the tensor of ``Tensor(...)``; set by the creation operators."""
+    global _legacy
+    _legacy = function
+
+
+def _legacy_constructor(*args, **kwargs) -> Tensor:
+    return _legacy(*args, **kwargs)
