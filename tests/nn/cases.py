@@ -160,6 +160,8 @@ LOSSES = [
     case("TripletMarginLoss(swap=True)", (3, 4), (3, 4), (3, 4)),
     case("TripletMarginWithDistanceLoss()", (3, 4), (3, 4), (3, 4)),
     case("CTCLoss(blank=1)"),
+    case("AdaptiveLogSoftmaxWithLoss(8, 20, [5, 10], div_value=2.0)", (6, 8), ("labels", 20, 6)),
+    case("AdaptiveLogSoftmaxWithLoss(8, 20, [15], head_bias=True)", (8,), ("labels", 20)),
 ]
 
 PADDING = [

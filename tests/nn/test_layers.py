@@ -7,7 +7,7 @@ import pickle
 
 import numpy as np
 import pytest
-from tests.nn.cases import CASES, make_input
+from tests.nn.cases import CASES, Case, make_input
 
 import flambeau as fb
 
@@ -119,6 +119,9 @@ def test_result_is_pytorchs(case):
         "FractionalMaxPool2d(2, output_size=2, output_ratio=0.5)",
         "FractionalMaxPool2d(2, output_ratio=1.5)",
         "Linear(3)",
+        "AdaptiveLogSoftmaxWithLoss(8, 20, [5, 5])",
+        "AdaptiveLogSoftmaxWithLoss(8, 20, [])",
+        "AdaptiveLogSoftmaxWithLoss(8, 20, [20])",
     ],
 )
 def test_wrong_arguments_raise_as_in_pytorch(call):
@@ -180,3 +183,17 @@ def test_batch_norm_of_an_old_state_starts_counting():
     state = dict(layer.state_dict())
     del state["num_batches_tracked"]
     assert str(layer.load_state_dict(state)) == "<All keys matched successfully>"
+
+
+def test_adaptive_softmax_predicts_as_pytorch():
+    ours, theirs = make_pair(Case("AdaptiveLogSoftmaxWithLoss", (8, 20, [5, 10]), {"div_value": 2.0}, ()))
+    x = make_input((30, 8), seed=0)
+    got, expected = ours(fb.tensor(x), fb.arange(30) % 20), theirs(torch.tensor(x), torch.arange(30) % 20)
+    np.testing.assert_allclose(got.loss.item(), expected.loss.item(), rtol=1e-5)
+    full, predicted = ours.log_prob(fb.tensor(x)), ours.predict(fb.tensor(x))
+    np.testing.assert_allclose(
+        full.detach().numpy(), theirs.log_prob(torch.tensor(x)).detach().numpy(), rtol=1e-5
+    )
+    np.testing.assert_array_equal(predicted.numpy(), theirs.predict(torch.tensor(x)).numpy())
+    with pytest.raises(RuntimeError, match=r"should be in \[0, 19\]"):
+        ours(fb.zeros(1, 8), fb.tensor([20]))

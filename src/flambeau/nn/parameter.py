@@ -6,7 +6,7 @@ from collections import OrderedDict
 from typing import Any
 
 from .. import ops
-from ..tensor import Tensor, _disabled_torch_function_impl
+from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass
 
 __all__ = ["Parameter", "Buffer"]
 
@@ -32,7 +32,7 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
         if data is None:
             data = ops.empty(0)
         if type(data) is Tensor or type(data) is Parameter:
-            return Tensor._make_subclass(cls, data, requires_grad)
+            return as_subclass(data.data, cls).requires_grad_(requires_grad)
         return _mark_parameter(data, requires_grad)
 
     def __deepcopy__(self, memo: dict) -> Parameter:
