@@ -1,8 +1,8 @@
 """erfinv, lgamma, digamma.
 
 float is computed in double: within 0.51 ulp where the double is good. Measured errors for double stay
-below, in ulp: erfinv 2.4; lgamma 4.1 and digamma 3 for x > 0. Beside a zero at x < 0 the error of these two is
-about 1e-15 absolute, hence many ulp.
+below, in ulp: erfinv 2.4; lgamma 4.1 and digamma 3 for x > 0. Beside a zero at x < 0 the error of these two
+is about 1e-15 absolute, hence many ulp.
 """
 
 from __future__ import annotations
