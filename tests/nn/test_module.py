@@ -593,3 +593,14 @@ def test_backward_hooks_are_idle_without_grad(lib):
     layer.register_full_backward_hook(lambda *_: None)
     with lib.no_grad():
         assert layer(lib.ones(1, requires_grad=True)).grad_fn is None
+
+
+def test_calls_go_straight_to_forward_until_a_hook_is_registered(monkeypatch):
+    from flambeau.nn.modules import _hooks
+
+    monkeypatch.setattr(_hooks, "anywhere", False)
+    monkeypatch.setattr(flambeau.nn.Module, "_call_impl", lambda *_: "hooked")
+    layer = Doubler(flambeau)
+    assert layer(3) == 6
+    layer.register_forward_hook(lambda *_: None)
+    assert layer(3) == "hooked"
