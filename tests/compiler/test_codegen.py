@@ -599,6 +599,14 @@ def test_a_part_of_a_row_cannot_depend_on_its_sum():
         plan(kernel)
 
 
+@pytest.mark.parametrize("dtype", ("float16", "bfloat16"))
+def test_nothing_computes_with_16_bit_floats(dtype):
+    with pytest.raises(ValueError, match="expected a cast"):
+        plan(binary_kernel("add", dtype))
+    with pytest.raises(ValueError, match="expected a cast"):
+        plan(reduce_kernel("max", dtype, 1, 0))
+
+
 def test_unknown_operations_are_refused():
     with pytest.raises(NotImplementedError, match="bitwise_and"):
         run(binary_kernel("bitwise_and", "float32"), [np.zeros(1, "f")] * 3, [1])

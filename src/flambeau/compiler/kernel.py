@@ -60,6 +60,9 @@ COSTLY = frozenset(
     ]
 )
 
+# What handles the 16-bit floats, which nothing computes with.
+_MOVES = frozenset(("load", "store", "gather", "cast", "where"))
+
 # The loops a value depends on.
 OUTER, MIDDLE, INNER = 1, 2, 4
 
@@ -287,9 +290,7 @@ def _check_one_pass(kernel: Kernel) -> None:
         depends = any(i in reduced for i in node.inputs)
         stores = node.op == "store" and kernel.args[node.attr].level == "element"
         if depends and (stores or node.op == "reduce"):
-            raise ValueError(
-                f"kernel: node {position} ({node.op}) needs a whole row, but the inner dim is split"
-            )
+            raise ValueError(f"kernel: node {position} ({node.op}) needs a whole row, but the inner is split")
         if depends or node.op == "reduce":
             reduced.add(position)
 
@@ -326,6 +327,8 @@ def _check_node(kernel: Kernel, position: int, node: Node) -> None:
             raise ValueError(f"kernel: {who}: expected the argument's dtype {arg.dtype}, got {node.dtype}")
         if node.op == "store" and not arg.write:
             raise ValueError(f"kernel: {who}: argument {index} is not declared as written")
+    if node.op not in _MOVES and any(kernel.nodes[i].dtype in ("float16", "bfloat16") for i in node.inputs):
+        raise ValueError(f"kernel: {who}: 16-bit floats are computed with in float32: expected a cast")
     if node.op == "scalar" and not 0 <= node.attr < len(kernel.scalars):
         raise ValueError(f"kernel: {who}: there is no scalar {node.attr}")
     if node.op == "reduce" and node.attr not in REDUCTIONS:

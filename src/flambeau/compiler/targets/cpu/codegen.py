@@ -79,6 +79,18 @@ _FOLD = 64
 _ARGS, _ITEM, _THREAD = Value("%args", "ptr"), Value("%item", "i64"), Value("%thread", "i64")
 
 
+@dataclass(frozen=True)
+class _Sweep:
+    """A pass as it is being written, over the inner positions low..high in row mode."""
+
+    part: Pass
+    low: Value
+    high: Value
+    widths: tuple[int, ...]
+    accumulators: dict[int, Accumulator]
+    args: set[int]
+
+
 class _Emitter:
     """Writes the loops of one kernel. A `Frame` holds the values in reach at the place being written."""
 
@@ -91,8 +103,7 @@ class _Emitter:
         self.count = count
         self.by_row = kernel.mode == "row"
         self.tiled = _wants_tiles(kernel)
-        self.widths = (1,) if self.tiled else _widths(kernel)
-        self.copies = self.widths[0]
+        self.strip_widths = _widths(kernel, range(len(kernel.nodes)))
         self.memory = Memory(b, kernel, self.layout, _ARGS, count)
         self.inner = self.memory.cell(self.layout.inner)
         self.outer_sizes = [self.memory.cell(i) for i in self.layout.outer]
@@ -160,6 +171,7 @@ class _Emitter:
         rest = first
         for size in reversed(self.outer_sizes[:-1]):
             variable = self.b.alloca("i64")
+            size = self.b.smax(size, self.b.i64(1))
             self.b.store(self.b.urem(rest, size), variable)
             rest = self.b.udiv(rest, size)
             coordinates.insert(0, variable)
@@ -202,7 +214,7 @@ class _Emitter:
         if self.by_row:
             self._passes(frame, low, high)
             return self._row_stores(frame)
-        self._blocks(frame, low, high, self._strip)
+        self._blocks(frame, low, high, self.strip_widths, self._strip)
 
     def _strip(self, frame: Frame) -> None:
         """Column mode: everything for one block of inner positions."""
@@ -211,25 +223,16 @@ class _Emitter:
         self._row_stores(frame)
 
     def _passes(self, frame: Frame, low: Value, high: Value) -> None:
-        for depth, sweep in enumerate(self.plan.passes, start=1):
-            accumulators = self._accumulators(frame, sweep, low)
-
-            def body(
-                inside: Frame, sweep: Pass = sweep, states: dict[int, Accumulator] = accumulators
-            ) -> None:
-                self._body(inside, sweep, states)
-
-            def innermost(inside: Frame, sweep: Pass = sweep, body: Callable[[Frame], None] = body) -> None:
-                if not self.by_row:
-                    return body(inside)
-                for n in sweep.nodes:
-                    if not self._is_vector(n):
-                        self._evaluate(inside, n)
-                self._blocks(inside, low, high, body)
-
-            self._middle_loops(frame, 0, self._args_of(sweep), innermost, list(accumulators.values()))
-            for n in sweep.reduces:
-                self._finish_reduction(frame, n, accumulators[n])
+        """Every sweep over the elements of a row, or of a strip of columns."""
+        for depth, part in enumerate(self.plan.passes, start=1):
+            widths = (1,) if self.tiled else _widths(self.kernel, (*part.nodes, *part.reduces))
+            copies = widths[0] if self.by_row else frame.block.copies
+            sweep = _Sweep(part, low, high, widths, self._accumulators(part, copies), self._args_of(part))
+            for state in sweep.accumulators.values():
+                state.reset(low if self.by_row else self.b.i64(0))
+            self._middle_loops(frame, 0, sweep)
+            for n in part.reduces:
+                self._finish_reduction(frame, n, sweep.accumulators[n])
             self._evaluate_hoisted(frame, depth, loops=lambda loops: loops)
 
     def _row_stores(self, frame: Frame) -> None:
@@ -240,42 +243,51 @@ class _Emitter:
 
     # -- loops -----------------------------------------------------------------------------------
 
-    def _middle_loops(
-        self,
-        frame: Frame,
-        k: int,
-        args: set[int],
-        innermost: Callable[[Frame], None],
-        accumulators: list[Accumulator],
-    ) -> None:
-        """Loop over the middle dims from the k-th on, moving the pointers of ``args``."""
+    def _middle_loops(self, frame: Frame, k: int, sweep: _Sweep) -> None:
+        """Loop over the middle dims from the k-th on."""
         if k == self.kernel.middle:
-            return innermost(frame.child())
-
-        def step(m: Value) -> None:
-            inside = frame.child(middle=(*frame.middle, m))
-            inside.flat = self.b.add(self.b.mul(frame.flat, size), m) if k else m
-            for position in args:
-                stride = self.layout.args[position].middle
-                if stride:
-                    inside.pointers[position] = self.memory.move(inside.pointers[position], m, stride[k])
-            self._middle_loops(inside, k + 1, args, innermost, accumulators)
-
+            return self._innermost(frame.child(), sweep)
         size = self.middle_sizes[k]
-        if k < self.kernel.middle - 1 or not any(state.folds for state in accumulators):
+        folding = [state for state in sweep.accumulators.values() if state.folds]
+        if not folding or k < self.kernel.middle - 1:
             with self.b.loop(0, size) as m:
-                step(m)
-            return
+                return self._middle_step(frame, k, m, sweep)
         with self.b.loop(0, size, _FOLD) as first:
             with self.b.loop(first, self.b.smin(self.b.add(first, self.b.i64(_FOLD)), size)) as m:
-                step(m)
-            for state in accumulators:
+                self._middle_step(frame, k, m, sweep)
+            for state in folding:
                 state.fold()
 
-    def _blocks(self, frame: Frame, low: Value, high: Value, body: Callable[[Frame], None]) -> None:
+    def _middle_step(self, frame: Frame, k: int, m: Value, sweep: _Sweep) -> None:
+        """Go to position ``m`` of the k-th middle dim, and loop over those after it."""
+        inside = frame.child(middle=(*frame.middle, m))
+        inside.flat = self.b.add(self.b.mul(frame.flat, self.middle_sizes[k]), m) if k else m
+        for position in sweep.args:
+            stride = self.layout.args[position].middle
+            if stride:
+                inside.pointers[position] = self.memory.move(inside.pointers[position], m, stride[k])
+        self._middle_loops(inside, k + 1, sweep)
+
+    def _innermost(self, frame: Frame, sweep: _Sweep) -> None:
+        """Column mode is at its body here; row mode has a loop over inner positions to go."""
+        if not self.by_row:
+            return self._body(frame, sweep)
+        for n in sweep.part.nodes:
+            if not self._is_vector(n):
+                self._evaluate(frame, n)
+        self._blocks(frame, sweep.low, sweep.high, sweep.widths, lambda inside: self._body(inside, sweep))
+
+    def _blocks(
+        self,
+        frame: Frame,
+        low: Value,
+        high: Value,
+        widths: tuple[int, ...],
+        body: Callable[[Frame], None],
+    ) -> None:
         """Loop over inner positions: several vectors at a time, then one masked vector at a time."""
         b = self.b
-        for copies in self.widths:
+        for copies in widths:
             whole = copies * self.count
             end = b.add(low, b.and_(b.sub(high, low), b.i64(-whole)))
             with b.loop(low, end, whole) as start:
@@ -287,20 +299,20 @@ class _Emitter:
             mask = b.icmp("slt", b.iota(self.count, "i32"), left)
             body(frame.child(block=new_block(b, start, self.count, 1, mask)))
 
-    def _body(self, frame: Frame, sweep: Pass, accumulators: dict[int, Accumulator]) -> None:
+    def _body(self, frame: Frame, sweep: _Sweep) -> None:
         """The innermost code of a pass, for one block."""
-        for n in sweep.reloads:
+        for n in sweep.part.reloads:
             frame.values[n] = [self._reload(frame, n, copy) for copy in range(frame.block.copies)]
-        for n in sweep.nodes:
+        for n in sweep.part.nodes:
             if self._is_vector(n) or not self.by_row:
                 self._evaluate(frame, n)
-        for n in sweep.saves:
+        for n in sweep.part.saves:
             for copy in range(frame.block.copies):
                 index = self._scratch_index(frame, copy)
                 self.memory.scratch_store(frame.values[n][copy], self.slots[n], index, frame.block.mask)
-        for n in sweep.reduces:
-            self._accumulate(frame, n, accumulators[n])
-        for n in sweep.stores:
+        for n in sweep.part.reduces:
+            self._accumulate(frame, n, sweep.accumulators[n])
+        for n in sweep.part.stores:
             self._store(frame, n)
 
     # -- nodes -----------------------------------------------------------------------------------
@@ -417,17 +429,14 @@ class _Emitter:
 
     # -- reductions ------------------------------------------------------------------------------
 
-    def _accumulators(self, frame: Frame, sweep: Pass, low: Value) -> dict[int, Accumulator]:
-        """Fresh accumulators for the reductions of a pass."""
-        copies = self.copies if self.by_row else frame.block.copies
+    def _accumulators(self, part: Pass, copies: int) -> dict[int, Accumulator]:
+        """Accumulators for the reductions of a pass."""
         states = {}
-        for n in sweep.reduces:
-            source = self.nodes[self.nodes[n].inputs[0]]
-            type = vector(register_type(source.dtype), self.count)
-            states[n] = Accumulator(
-                self.b, self.nodes[n].attr, type, copies, is_signed(source.dtype), in_pieces=not self.by_row
-            )
-            states[n].reset(low if self.by_row else self.b.i64(0))
+        for n in part.reduces:
+            dtype = self.nodes[self.nodes[n].inputs[0]].dtype
+            type = vector(register_type(dtype), self.count)
+            kind = self.nodes[n].attr
+            states[n] = Accumulator(self.b, kind, type, copies, is_signed(dtype), in_pieces=not self.by_row)
         return states
 
     def _accumulate(self, frame: Frame, n: int, state: Accumulator) -> None:
@@ -463,19 +472,18 @@ class _Emitter:
             if self.kernel.middle:
                 first = b.add(b.mul(frame.flat, self.inner), first)
             return b.add(first, offset)
-        width = b.smin(self.inner, b.i64(self.copies * self.count))
+        width = b.smin(self.inner, b.i64(self.strip_widths[0] * self.count))
         return b.add(b.mul(frame.flat, width), offset)
 
     def _reload(self, frame: Frame, n: int, copy: int) -> Value:
         index = self._scratch_index(frame, copy)
         return self.memory.scratch_load(self.nodes[n].dtype, self.slots[n], index, frame.block.mask)
 
-    def _args_of(self, sweep: Pass) -> set[int]:
+    def _args_of(self, part: Pass) -> set[int]:
         """The arguments whose pointers a pass moves."""
-        loads = {
-            self.nodes[n].attr for n in (*sweep.nodes, *sweep.stores) if self.nodes[n].op in ("load", "store")
-        }
-        return loads | {self.nodes[n].attr[0] for n in sweep.nodes if self.nodes[n].op == "gather"}
+        nodes = [self.nodes[n] for n in (*part.nodes, *part.stores)]
+        plain = {node.attr for node in nodes if node.op in ("load", "store")}
+        return plain | {node.attr[0] for node in nodes if node.op == "gather"}
 
 
 def _wants_tiles(kernel: Kernel) -> bool:
@@ -485,20 +493,20 @@ def _wants_tiles(kernel: Kernel) -> bool:
     return strided and plain and kernel.outer > 0
 
 
-def _widths(kernel: Kernel) -> tuple[int, ...]:
-    """How many vectors a body handles at once.
+def _widths(kernel: Kernel, members: Iterable[int]) -> tuple[int, ...]:
+    """How many vectors a body that evaluates ``members`` handles at once.
 
     Many for light bodies, whose loop would cost as much as they do, and to hide the latency of sums; few for
     heavy ones, which would run out of registers. Columns are read in wide strips, since the next strip starts
     at the top again.
     """
-    weight = reductions = 0
-    for node in kernel.nodes:
-        if node.op not in ("const", "scalar", "store", "load"):
-            weight += 16 if node.op in COSTLY else 1
-            reductions += node.op == "reduce"
+    nodes = [
+        kernel.nodes[n] for n in members if kernel.nodes[n].op not in ("const", "scalar", "store", "load")
+    ]
+    weight = sum(16 if node.op in COSTLY else 1 for node in nodes)
     if weight > 12:
         return (2,) if weight <= 48 else (1,)
+    reductions = sum(node.op == "reduce" for node in nodes)
     if kernel.mode == "column" and reductions < 2 and weight < 5:
         return (8, 4)
     return (4,)

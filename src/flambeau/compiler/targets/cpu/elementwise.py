@@ -29,8 +29,6 @@ def lower(b: Builder, node: Node, inputs: Sequence[Value], input_dtype: str) -> 
         return cast(b, inputs[0], input_dtype, node.dtype)
     if op in _COMPARISONS:
         return _compare(b, op, inputs[0], inputs[1], input_dtype)
-    if input_dtype in ("float16", "bfloat16") and op != "where":
-        raise NotImplementedError(f"kernel: {op} is computed in float32, not in {input_dtype}")
     if op in _PREDICATES:
         return _PREDICATES[op](b, *inputs)
     rules = _FLOAT if is_floating(input_dtype) else _INTEGER
