@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from ..dtypes import promote_types
 from ..lazy.spec import dense
 from ..tensor import Tensor, wrap_dim
 from .copying import raw_copy
@@ -11,7 +10,8 @@ from .operator import operator
 from .promotion import result_type_of
 from .registry import function
 from .reshaping import atleast_1d, atleast_2d, atleast_3d, reshaped
-from .views import permute, select, slice_, split_with_sizes, unbind, unsqueeze
+from .slicing import select, slice_
+from .views import unbind
 
 
 def _is_skipped(x: Tensor) -> bool:
@@ -92,3 +92,63 @@ def stack(tensors, dim=0):
 @stack.gradient
 def _(grad, saved):
     return list(unbind(grad, saved.dim))
+
+
+def _stacker(name: str, lift, dim_of, aliases=()):
+    def stacked(tensors, *, out=None):
+        tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+        if not tensors:
+            raise RuntimeError(f"{name} expects a non-empty TensorList")
+        lifted = [lift(x) for x in tensors]
+        return cat(lifted, dim_of(lifted[0]), out=out)
+
+    stacked.__name__ = stacked.__qualname__ = name
+    stacked.__doc__ = f"``cat`` of the tensors along the dimension that {name} stands for, after giving them enough dimensions."
+    return function(aliases=aliases)(stacked)
+
+
+hstack = _stacker("hstack", atleast_1d, lambda x: 0 if x.ndim == 1 else 1)
+vstack = _stacker("vstack", atleast_2d, lambda x: 0, aliases=("row_stack",))
+dstack = _stacker("dstack", atleast_3d, lambda x: 2)
+column_stack = _stacker("column_stack", lambda x: reshaped(x, (x.numel(), 1)) if x.ndim <= 1 else x, lambda x: 1)
+
+
+@function()
+def block_diag(*tensors):
+    """A matrix with the given matrices (vectors are rows, numbers 1 x 1) along its diagonal and zeros elsewhere."""
+    for i, x in enumerate(tensors):
+        if x.ndim > 2:
+            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions")
+    return _block_diag([atleast_2d(x) for x in tensors]) if tensors else _block_diag_of_nothing()
+
+
+def _block_diag_of_nothing() -> Tensor:
+    from .creation import zeros
+    return zeros((1, 0))
+
+
+@operator("block_diag(Tensor[] tensors)", namespace=None)
+def _block_diag(tensors):
+    result = _zeros(sum(x.shape[0] for x in tensors), sum(x.shape[1] for x in tensors), result_type_of(tensors))
+    for x, place in zip(tensors, _blocks(result, tensors)):
+        raw_copy(place, x)
+    return result
+
+
+def _zeros(rows: int, columns: int, dtype) -> Tensor:
+    from .creation import filled
+    return filled((rows, columns), 0, dtype)
+
+
+def _blocks(matrix: Tensor, tensors) -> list[Tensor]:
+    blocks, i, j = [], 0, 0
+    for x in tensors:
+        rows, columns = x.shape
+        blocks.append(slice_(slice_(matrix, 0, i, i + rows), 1, j, j + columns))
+        i, j = i + rows, j + columns
+    return blocks
+
+
+@_block_diag.gradient
+def _(grad, saved):
+    return _blocks(grad, saved.tensors)

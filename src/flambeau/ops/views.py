@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from ..lazy.spec import contiguous_strides, count
 from ..tensor import wrap_dim
+from .slicing import narrow, select, slice_
 from .view_operator import view
 
 
@@ -184,73 +185,6 @@ def _(grad, saved):
 _squeeze.operator.node_name = "SqueezeBackward0"
 
 
-@view("slice(Tensor input, int dim, int start, int end, int step)", namespace=None, method=False)
-def slice_(spec, dim, start, end, step):
-    """View of the positions ``start, start + step, ...`` below ``end`` (already within bounds) of one dimension."""
-    shape, stride = list(spec.shape), list(spec.stride)
-    shape[dim] = max(0, -(-(end - start) // step))
-    offset = start * stride[dim] if shape[dim] or start < spec.shape[dim] else start * stride[dim]
-    stride[dim] *= step
-    return shape, stride, offset
-
-
-@slice_.gradient
-def _(grad, saved):
-    from .creation import zeros
-    full = zeros(saved.input.shape, dtype=grad.dtype)
-    slice_(full, saved.dim, saved.start, saved.end, saved.step).copy_(grad)
-    return full
-
-
-@view("select(Tensor input, int dim, int index)")
-def select(spec, dim, index):
-    """View of position ``index`` of dimension ``dim``, which goes away."""
-    if not spec.ndim:
-        raise IndexError("select() cannot be applied to a 0-dim tensor.")
-    d = wrap_dim(dim, spec.ndim)
-    size = spec.shape[d]
-    if not -size <= index < size:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(spec.shape)} at dimension {d}")
-    at = index + size if index < 0 else index
-    return (*spec.shape[:d], *spec.shape[d + 1:]), (*spec.stride[:d], *spec.stride[d + 1:]), at * spec.stride[d]
-
-
-@select.gradient
-def _(grad, saved):
-    from .creation import zeros
-    full = zeros(saved.input.shape, dtype=grad.dtype)
-    select(full, saved.dim, saved.index).copy_(grad)
-    return full
-
-
-@view("narrow(Tensor input, int dim, int start, int length)", method=False, namespace=None)
-def _narrow(spec, dim, start, length):
-    if not spec.ndim:
-        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
-    d = wrap_dim(dim, spec.ndim)
-    size = spec.shape[d]
-    if length < 0:
-        raise RuntimeError("narrow(): length must be non-negative.")
-    if not -size <= start <= size:
-        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
-    start = start + size if start < 0 else start
-    if start + length > size:
-        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
-    shape = (*spec.shape[:d], length, *spec.shape[d + 1:])
-    return shape, spec.stride, start * spec.stride[d]
-
-
-@_narrow.gradient
-def _(grad, saved):
-    from .creation import zeros
-    full = zeros(saved.input.shape, dtype=grad.dtype)
-    _narrow(full, saved.dim, saved.start, saved.length).copy_(grad)
-    return full
-
-
-_narrow.operator.node_name = "SliceBackward0"
-
-
 @view("diagonal(Tensor input, int offset=0, int dim1=0, int dim2=1)")
 def diagonal(spec, offset, dim1, dim2):
     """View of a diagonal of dimensions ``dim1``, ``dim2``, which become the last dimension."""
@@ -421,3 +355,6 @@ def unbind(spec, dim):
 def _(grads, saved):
     from .joining import stack
     return stack(list(grads), saved.dim)
+
+
+__all__ = ["narrow", "select", "slice_"]

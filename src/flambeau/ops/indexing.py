@@ -1,0 +1,225 @@
+"""``x[...]`` and ``x[...] = value``: what an index means, and the split into views and gathered elements."""
+
+from __future__ import annotations
+
+import operator as _operator
+
+import numpy as np
+
+from .. import dtypes
+from ..tensor import Tensor
+from . import overrides
+from .slicing import row, view_at
+
+
+class _Plan:
+    """A normalised index: a basic key, then index tensors for dimensions of the view that it takes."""
+
+    __slots__ = ("key", "name", "indices")
+
+    def __init__(self, key, name, indices):
+        self.key = key
+        self.name = name
+        self.indices = indices
+
+
+def _is_int(entry) -> bool:
+    if isinstance(entry, (int, np.integer)):
+        return not isinstance(entry, bool)
+    return isinstance(entry, Tensor) and not entry.ndim and entry.dtype.category == 1 and entry.dtype is not dtypes.uint8
+
+
+def _is_sequence(entry) -> bool:
+    return isinstance(entry, (list, tuple, range, np.ndarray))
+
+
+def _slice_bounds(entry: slice, size: int) -> tuple[int, int, int]:
+    """``(start, length, step)`` of a slice of a dimension of ``size``."""
+    step = 1 if entry.step is None else _bound(entry.step)
+    if step <= 0:
+        raise ValueError("step must be greater than zero")
+    start = 0 if entry.start is None else _bound(entry.start)
+    end = size if entry.stop is None else _bound(entry.stop)
+    start = max(0, start + size) if start < 0 else min(start, size)
+    end = max(0, end + size) if end < 0 else min(end, size)
+    return start, max(0, -(-(end - start) // step)), step
+
+
+def _bound(value) -> int:
+    try:
+        return _operator.index(value)
+    except TypeError:
+        raise TypeError("slice indices must be integers or None or have an __index__ method") from None
+
+
+def _consumed(entry) -> int:
+    """How many dimensions of the tensor an entry stands for."""
+    if entry is None or entry is Ellipsis or isinstance(entry, (bool, np.bool_)):
+        return 0
+    if isinstance(entry, Tensor) and entry.dtype in (dtypes.bool_, dtypes.uint8):
+        return entry.ndim
+    return 1
+
+
+def _entries(index) -> list:
+    """The entries of an index; sequences and arrays become tensors."""
+    entries = list(index) if isinstance(index, tuple) else [index]
+    return [_as_index(e) if _is_sequence(e) else e for e in entries]
+
+
+def _as_index(sequence) -> Tensor:
+    from .creation import tensor
+    if isinstance(sequence, range):
+        sequence = list(sequence)
+    made = tensor(sequence)
+    return made.to(dtypes.int64) if not made.numel() and made.dtype.category >= 2 else made
+
+
+def _plan(shape, index) -> _Plan:
+    """Normalise an index of a tensor of ``shape``. Raises ``IndexError`` for what does not fit."""
+    entries = _entries(index)
+    ndim = len(shape)
+    spoken_for = sum(map(_consumed, entries))
+    if spoken_for > ndim:
+        raise IndexError(f"too many indices for tensor of dimension {ndim}")
+    key: list = []
+    indices: list = []  # (dimension of the view, index tensor)
+    name = "SliceBackward0"
+    d = viewed = 0
+    for entry in entries:
+        if entry is Ellipsis:
+            for size in shape[d:d + ndim - spoken_for]:
+                key.append((0, size, 1))
+            viewed += ndim - spoken_for
+            d += ndim - spoken_for
+            spoken_for = ndim
+        elif entry is None:
+            key.append(None)
+            viewed += 1
+            name = "UnsqueezeBackward0"
+        elif isinstance(entry, slice):
+            key.append(_slice_bounds(entry, shape[d]))
+            viewed += 1
+            d += 1
+            name = "SliceBackward0"
+        elif _is_int(entry):
+            key.append(_position(int(entry), d, shape[d]))
+            d += 1
+            name = "SelectBackward0"
+        else:
+            taken, found = _advanced(entry, shape, d)
+            if not taken:
+                key.append(None)
+            key.extend([(0, size, 1) for size in shape[d:d + taken]])
+            indices.extend([(viewed + i, x) for i, x in enumerate(found)])
+            viewed += max(taken, 1)
+            d += taken
+    return _Plan(tuple(key), name, indices)
+
+
+def _position(index: int, d: int, size: int) -> int:
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is out of bounds for dimension {d} with size {size}")
+    return index + size if index < 0 else index
+
+
+def _advanced(entry, shape, d: int) -> tuple[int, list[Tensor]]:
+    """``(dimensions taken, an index tensor for each)``; a lone bool takes none and indexes a dimension that is inserted for it."""
+    from .creation import full, zeros
+    if isinstance(entry, (bool, np.bool_)):
+        return 0, [zeros((int(entry),), dtype=dtypes.int64)]
+    if not isinstance(entry, Tensor):
+        raise IndexError("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+                         f"(got {type(entry).__name__})")
+    if entry.dtype in (dtypes.bool_, dtypes.uint8):
+        return _masked(entry, shape, d)
+    if entry.dtype not in (dtypes.int64, dtypes.int32):
+        raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors (got {entry.dtype})")
+    del full
+    return 1, [entry]
+
+
+def _masked(mask: Tensor, shape, d: int) -> tuple[int, list[Tensor]]:
+    from .creation import zeros
+    from .searching import nonzero_tuple
+    for i, size in enumerate(mask.shape):
+        if size != shape[d + i]:
+            raise IndexError(f"The shape of the mask {list(mask.shape)} at index {i} does not match the shape of the indexed tensor "
+                             f"{list(shape)} at index {d + i}")
+    if not mask.ndim:
+        return 0, [zeros((int(bool(mask)),), dtype=dtypes.int64)]
+    return mask.ndim, list(nonzero_tuple(mask))
+
+
+# -- reading --------------------------------------------------------------------------------------------------------------------
+
+
+def get_item(self, index):
+    """``self[index]``: ints, slices, None and Ellipsis give views; index tensors, lists and masks gather elements."""
+    if overrides.modes.stack or self._spec.override:
+        if overrides.active((self, *index) if index.__class__ is tuple else (self, index)):
+            return overrides.offer(get_item, (self, index), {})
+    if index.__class__ is int:
+        return row(self, index)
+    plan = _plan(self._spec.shape, index)
+    viewed = view_at(self, plan.key, plan.name) if plan.key or not plan.indices else self
+    if not plan.indices:
+        return viewed
+    from .gathering import index_at
+    return index_at(viewed, plan.indices)
+
+
+Tensor.__getitem__ = get_item
+
+
+def _iterate(self):
+    """The positions of the first dimension, one by one."""
+    if not self.ndim:
+        raise TypeError("iteration over a 0-d tensor")
+    from .views import unbind
+    return iter(unbind(self, 0))
+
+
+Tensor.__iter__ = _iterate
+
+
+# -- writing --------------------------------------------------------------------------------------------------------------------
+
+
+def set_item(self, index, value):
+    """``self[index] = value``: a number or a tensor, broadcast and cast."""
+    if overrides.active((self, index, value)):
+        overrides.offer(set_item, (self, index, value), {})
+        return
+    plan = _plan(self._spec.shape, index)
+    value = _value_for(self, value)
+    if not plan.indices:
+        target = view_at(self, plan.key, plan.name)
+        target.copy_(_without_leading_ones(value, target.ndim))
+        return
+    from .scattering import put_at
+    put_at(view_at(self, plan.key, plan.name), plan.indices, value)
+
+
+Tensor.__setitem__ = set_item
+
+
+def _value_for(target: Tensor, value) -> Tensor:
+    if isinstance(value, Tensor):
+        return value
+    from .creation import filled, tensor
+    if isinstance(value, (bool, int, float)):
+        return filled((), value, target.dtype, target.device)
+    if isinstance(value, np.ndarray):
+        raise TypeError(f"can't assign a numpy.ndarray to a {target.dtype} tensor")
+    if isinstance(value, (complex, np.generic)):
+        return tensor(value)
+    raise TypeError(f"can't assign a {type(value).__name__} to a {target.dtype} tensor")
+
+
+def _without_leading_ones(value: Tensor, ndim: int) -> Tensor:
+    """``value`` without the first dimensions of size 1 that the place it goes to does not have."""
+    extra = 0
+    while value.ndim - extra > ndim and value.shape[extra] == 1:
+        extra += 1
+    return view_at(value, (0,) * extra) if extra else value

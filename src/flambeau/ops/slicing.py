@@ -1,0 +1,186 @@
+"""Basic indexing: views that take positions, slices and new dimensions, all at once.
+
+A *key* says what happens to each dimension from the first on: an int takes a position (the dimension goes away),
+``(start, length, step)`` a slice, None inserts a dimension of size 1; dimensions that it does not reach stay whole. Its
+numbers are within bounds already. Geometry and gradients come straight from the key: nothing is remembered per position.
+"""
+
+from __future__ import annotations
+
+from ..autograd import anomaly
+from ..autograd.graph import Meta, Node, edge_of
+from ..autograd.mode import state
+from ..lazy import window as _window
+from ..lazy.spec import spec as make_spec
+from ..tensor import Tensor, make, wrap_dim
+from .registry import function
+
+
+def geometry(spec, key) -> tuple[tuple[int, ...], tuple[int, ...], int]:
+    """Shape, strides and offset (in elements) of the view that ``key`` takes."""
+    shape, stride, offset = [], [], 0
+    d = 0
+    for entry in key:
+        if entry is None:
+            shape.append(1)
+            stride.append(spec.shape[d] * spec.stride[d] if d < spec.ndim else 1)
+            continue
+        step = spec.stride[d]
+        d += 1
+        if entry.__class__ is int:
+            offset += entry * step
+        else:
+            offset += entry[0] * step
+            shape.append(entry[1])
+            stride.append(step * entry[2])
+    return (*shape, *spec.shape[d:]), (*stride, *spec.stride[d:]), offset
+
+
+def view_at(x: Tensor, key: tuple, node_name: str = "SliceBackward0") -> Tensor:
+    """The view of ``x`` that ``key`` takes."""
+    spec = x._spec
+    shape, stride, offset = geometry(spec, key)
+    return _attached(x, make_spec(shape, stride, spec.dtype, spec.device), offset * spec.dtype.itemsize, key, node_name)
+
+
+def _attached(x: Tensor, spec, offset: int, key: tuple, node_name: str) -> Tensor:
+    """A view of ``x`` with its history."""
+    out = make(x._storage, spec, x._offset + offset)
+    known = x._autograd
+    base = x if known is None or known.base is None else known.base
+    meta = out._autograd = Meta()
+    meta.base = base
+    if state.enabled and x._spec.requires_grad:
+        meta.node = _ViewNode(edge_of(x), x._spec.shape, key, node_name)
+        meta.seen = base._autograd.history
+        out._spec = spec.with_grad(True)
+    return out
+
+
+class _ViewNode(Node):
+    """History of a view: its gradient lies at the same place among zeros."""
+
+    __slots__ = ("shape", "key", "label")
+
+    def __init__(self, edge, shape, key, label: str):
+        super().__init__((edge,))
+        self.shape, self.key, self.label = shape, key, label
+        if anomaly.enabled:
+            self.line = _window.user_line()
+
+    def name(self) -> str:
+        return self.label
+
+    def apply(self, gradients, create_graph: bool):
+        return [placed(gradients[0], self.shape, self.key, create_graph)]
+
+
+class _PlacedNode(Node):
+    """History of a gradient placed among zeros: its own gradient is the view at that place."""
+
+    __slots__ = ("key",)
+
+    def __init__(self, edge, key):
+        super().__init__((edge,))
+        self.key = key
+
+    def name(self) -> str:
+        return "SliceBackward0Backward0"
+
+    def apply(self, gradients, create_graph: bool):
+        view = view_at(gradients[0], self.key)
+        return [view if create_graph else view.detach()]
+
+
+def placed(x: Tensor, shape, key: tuple, tracked: bool = False) -> Tensor:
+    """Zeros of ``shape`` with ``x`` where ``key`` looks."""
+    from .copying import raw_copy
+    from .creation import filled
+    full = filled(tuple(shape), 0, x.dtype, x.device)
+    place, stride, offset = geometry(full._spec, key)
+    target = make(full._storage, make_spec(place, stride, x.dtype, x.device), offset * x.dtype.itemsize)
+    raw_copy(target, x)
+    if tracked and x._spec.requires_grad:
+        full._autograd = Meta(_PlacedNode(edge_of(x), key))
+        full._spec = full._spec.with_grad(True)
+    return full
+
+
+def whole(shape) -> tuple:
+    """The key that leaves these dimensions whole."""
+    return tuple([(0, size, 1) for size in shape])
+
+
+_rows: dict = {}
+_MAX_ROWS = 1 << 14
+
+
+def row(x: Tensor, index: int) -> Tensor:
+    """``x[index]`` for an int: the commonest view, with its geometry remembered per input."""
+    spec = x._spec
+    known = _rows.get(spec)
+    if known is None:
+        if not spec.ndim:
+            raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
+                             "a 0-dim tensor to a number")
+        if len(_rows) >= _MAX_ROWS:
+            _rows.clear()
+        known = _rows[spec] = (spec.shape[0], make_spec(spec.shape[1:], spec.stride[1:], spec.dtype, spec.device),
+                               spec.stride[0] * spec.dtype.itemsize)
+    size, view, step = known
+    if not -size <= index < size:
+        raise IndexError(f"index {index} is out of bounds for dimension 0 with size {size}")
+    at = index + size if index < 0 else index
+    return _attached(x, view, at * step, (at,), "SelectBackward0")
+
+
+# -- one dimension at a time --------------------------------------------------------------------------------------------------
+
+
+def select(x: Tensor, dim: int, index: int) -> Tensor:
+    """View of position ``index`` of dimension ``dim``, which goes away. ``IndexError`` when either is out of range."""
+    if not x.ndim:
+        raise IndexError("select() cannot be applied to a 0-dim tensor.")
+    d = wrap_dim(dim, x.ndim)
+    size = x.shape[d]
+    if not -size <= index < size:
+        raise IndexError(f"select(): index {index} out of range for tensor of size {list(x.shape)} at dimension {d}")
+    return view_at(x, (*whole(x.shape[:d]), int(index) + size if index < 0 else int(index)), "SelectBackward0")
+
+
+def slice_(x: Tensor, dim: int, start: int, end: int, step: int = 1) -> Tensor:
+    """View of the positions ``start, start + step, ...`` below ``end`` (already within bounds) of one dimension."""
+    length = max(0, -(-(end - start) // step))
+    return view_at(x, (*whole(x.shape[:dim]), (start, length, step)))
+
+
+def narrow(x: Tensor, dim: int, start, length: int) -> Tensor:
+    """View of ``length`` positions from ``start`` on of dimension ``dim``; ``start`` may be negative or a 0-dim integer tensor."""
+    if not x.ndim:
+        raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
+    if isinstance(start, Tensor):
+        if start.ndim or start.dtype.category != 1:
+            raise RuntimeError("start must be an 0-dim integral Tensor.")
+        start = int(start)
+    d = wrap_dim(dim, x.ndim)
+    size = x.shape[d]
+    if length < 0:
+        raise RuntimeError("narrow(): length must be non-negative.")
+    if not -size <= start <= size:
+        raise IndexError(f"start out of range (expected to be in range of [{-size}, {size}], but got {start})")
+    start = start + size if start < 0 else start
+    if start + length > size:
+        raise RuntimeError(f"start ({start}) + length ({length}) exceeds dimension size ({size}).")
+    return view_at(x, (*whole(x.shape[:d]), (start, length, 1)))
+
+
+@function(method=True, name="select")
+def _select(input, dim: int, index: int):
+    """View of position ``index`` of dimension ``dim``, which goes away. ``IndexError`` when either is out of range."""
+    return select(input, dim, index)
+
+
+@function(method=True, name="narrow")
+def _narrow(input, dim: int, start, length: int):
+    """View of ``length`` positions from ``start`` on of dimension ``dim``; ``start`` may be negative or a 0-dim integer tensor."""
+    return narrow(input, dim, start, length)

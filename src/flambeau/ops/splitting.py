@@ -1,0 +1,94 @@
+"""Cutting tensors into views: ``split``, ``chunk``, ``tensor_split`` and their relatives."""
+
+from __future__ import annotations
+
+from ..tensor import Tensor, wrap_dim
+from .registry import export, function
+from .slicing import slice_
+from .views import split_with_sizes
+
+
+def split(input, split_size_or_sections, dim: int = 0):
+    """Views of pieces of ``split_size`` (the last may be smaller), or of the listed sizes, along ``dim``."""
+    if isinstance(split_size_or_sections, (list, tuple)):
+        return split_with_sizes(input, tuple(split_size_or_sections), dim)
+    size = int(split_size_or_sections)
+    if not input.ndim:
+        raise RuntimeError("split expects at least a 1-dimensional tensor")
+    if size < 0:
+        raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
+    length = input.shape[wrap_dim(dim, input.ndim)]
+    if size == 0 and length:
+        raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}")
+    whole, rest = divmod(length, size) if size else (1, 0)
+    return split_with_sizes(input, ((size,) * whole + ((rest,) if rest else ())) or (0,), dim)
+
+
+split = function(method=True)(split)
+
+
+@function(method=True)
+def chunk(input, chunks: int, dim: int = 0):
+    """Views of at most ``chunks`` pieces of equal size (the last may be smaller) along ``dim``."""
+    if not input.ndim:
+        raise RuntimeError("chunk expects at least a 1-dimensional tensor")
+    if chunks <= 0:
+        raise RuntimeError(f"chunk expects `chunks` to be greater than 0, got: {chunks}")
+    length = input.shape[wrap_dim(dim, input.ndim)]
+    size = -(-length // chunks)
+    if size == 0:
+        return split_with_sizes(input, (0,) * chunks, dim)
+    return split(input, size, dim)
+
+
+@function(method=True)
+def tensor_split(input, indices_or_sections, dim: int = 0):
+    """Views of a number of nearly equal pieces, or of the pieces between the given positions, along ``dim``."""
+    if not input.ndim:
+        raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
+    d = wrap_dim(dim, input.ndim)
+    length = input.shape[d]
+    where = indices_or_sections
+    if isinstance(where, Tensor):
+        if where.dtype.name != "int64" or where.ndim > 1:
+            raise RuntimeError("tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional int64 "
+                               f"tensor, but got {where.ndim} dimension(s) of {where.dtype}")
+        where = where._array().tolist()
+    if isinstance(where, (list, tuple)):
+        bounds = [0, *[_clamped(int(i), length) for i in where]]
+        ends = [*bounds[1:], length]
+        return tuple([slice_(input, d, a, max(a, b)) for a, b in zip(bounds, ends)])
+    if where <= 0:
+        raise RuntimeError(f"number of sections must be larger than 0, got {where}")
+    size, longer = divmod(length, where)
+    return split_with_sizes(input, (size + 1,) * longer + (size,) * (where - longer), d)
+
+
+def _clamped(index: int, length: int) -> int:
+    return max(0, index + length) if index < 0 else min(index, length)
+
+
+def _along(name: str, least: int, dim_of):
+    def pieces(input, indices_or_sections):
+        if input.ndim < least:
+            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} "
+                               "dimensions!")
+        d = dim_of(input)
+        if isinstance(indices_or_sections, int):
+            if indices_or_sections <= 0 or input.shape[d] % indices_or_sections:
+                raise RuntimeError(f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} "
+                                   f"is not divisible by the split_size {indices_or_sections}!")
+        return tensor_split(input, indices_or_sections, d)
+
+    pieces.__name__ = pieces.__qualname__ = name
+    pieces.__doc__ = f"``tensor_split`` along the dimension that {name[0]} stands for; a number of pieces must divide its size."
+    return function(method=True)(pieces)
+
+
+hsplit = _along("hsplit", 1, lambda x: 0 if x.ndim == 1 else 1)
+vsplit = _along("vsplit", 2, lambda x: 0)
+dsplit = _along("dsplit", 3, lambda x: 2)
+
+for _name, _function in (("unsafe_split", split), ("unsafe_chunk", chunk), ("unsafe_split_with_sizes", split_with_sizes)):
+    export("torch", _name, _function)
+    setattr(Tensor, _name, _function)
