@@ -432,11 +432,12 @@ class _Emitter:
     def _accumulators(self, part: Pass, copies: int) -> dict[int, Accumulator]:
         """Accumulators for the reductions of a pass."""
         states = {}
+        in_pieces = not self.by_row and self.kernel.middle > 0
         for n in part.reduces:
             dtype = self.nodes[self.nodes[n].inputs[0]].dtype
             type = vector(register_type(dtype), self.count)
             kind = self.nodes[n].attr
-            states[n] = Accumulator(self.b, kind, type, copies, is_signed(dtype), in_pieces=not self.by_row)
+            states[n] = Accumulator(self.b, kind, type, copies, is_signed(dtype), in_pieces=in_pieces)
         return states
 
     def _accumulate(self, frame: Frame, n: int, state: Accumulator) -> None:

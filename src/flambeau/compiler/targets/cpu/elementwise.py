@@ -262,3 +262,14 @@ _ANY: dict[str, Rule] = {
     "maximum": larger,
     "minimum": smaller,
 }
+
+
+def supports(op: str, dtype: str) -> bool:
+    """Whether `lower` knows the elementwise operation on inputs of ``dtype``."""
+    if op in _COMPARISONS or op in _PREDICATES or op == "where":
+        return True
+    if dtype in ("float16", "bfloat16"):
+        dtype = "float32"
+    if op in _ANY or op in (_FLOAT if is_floating(dtype) else _INTEGER):
+        return True
+    return is_floating(dtype) and op in math.NAMES
