@@ -261,7 +261,7 @@ PREDICATES = frozenset(["eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logi
 
 
 def fusible(operation: Operation, supported) -> bool:
-    """Whether a loop nest can compute the operation; ``supported`` holds the target's elementwise operations."""
+    """Whether a loop nest can compute the operation; ``supported(op, dtype)`` asks the target."""
     code = operation.code
     plan = code.extra
     if plan.__class__ not in (Map, Reduce, Gather):
@@ -269,7 +269,7 @@ def fusible(operation: Operation, supported) -> bool:
     if any(v.spec.dtype.name not in LOOP_DTYPES for v in operation.inputs) or any(s.dtype.name not in LOOP_DTYPES for s in code.outputs):
         return False
     if plan.__class__ is Map:
-        return plan.compute.name in LOOP_DTYPES and (plan.op == "identity" or plan.op in supported)
+        return plan.compute.name in LOOP_DTYPES and (plan.op == "identity" or supported(plan.op, plan.compute.name))
     if plan.__class__ is Reduce:
         return bool(plan.dims) or not operation.inputs[0].spec.ndim
     return operation.inputs[1].spec.dtype.name in ("int64", "int32")

@@ -22,7 +22,7 @@ class View(NamedTuple):
 
 
 class Operation:
-    """A primitive applied to views; ``outputs`` are the values it makes, ``writes`` the positions of inputs it overwrites."""
+    """A primitive applied to views; ``outputs`` are the values it makes, ``site`` is the position of the instruction."""
 
     __slots__ = ("code", "inputs", "outputs", "scalars", "site")
 
@@ -89,7 +89,7 @@ class Trace:
         self.scalars = scalars
 
 
-def expand(instructions: list[tuple], inputs: int, alive: tuple[bool, ...], sites: dict[int, str]) -> Graph:
+def expand(instructions: list[tuple], inputs: int, alive: tuple[bool, ...]) -> Graph:
     """The graph of a window's instructions. Scalars become indices into the window's scalars, or constants."""
     graph = Graph(inputs)
     outputs: list[int] = []
@@ -102,7 +102,7 @@ def expand(instructions: list[tuple], inputs: int, alive: tuple[bool, ...], site
         views = [_view(operand, spec, inputs, outputs) for operand, spec in zip(instruction[1:], code.inputs)]
         made = outputs[next_output:next_output + len(code.outputs)]
         scalars = list(range(next_scalar, next_scalar + code.scalars))
-        _expand(graph, code, views, made, [("run", s) for s in scalars], sites.get(position))
+        _expand(graph, code, views, made, [("run", s) for s in scalars], position)
         next_output += len(made)
         next_scalar += code.scalars
     drop_dead(graph)

@@ -52,7 +52,7 @@ def _float_to_integer(array: np.ndarray, dtype) -> np.ndarray:
     return wide.astype(dtype.numpy)
 
 
-def execute(graph, inputs, outputs, scalars) -> None:
+def execute(graph, inputs, outputs, scalars, sites) -> None:
     """Run ``graph``: ``inputs`` and ``outputs`` are storages (None for outputs that nobody can reach)."""
     buffers = [storage.buffer for storage in inputs] + [None] * (len(graph.sizes) - len(inputs))
     bases = [storage.base for storage in inputs] + [0] * (len(graph.sizes) - len(inputs))
@@ -68,13 +68,13 @@ def execute(graph, inputs, outputs, scalars) -> None:
             try:
                 apply(operation, buffers, bases, scalars)
             except IndexError as error:
-                failure = failure or _located(error, operation)
+                failure = failure or _located(error, sites.get(operation.site))
     if failure is not None:
         raise failure
 
 
-def _located(error: IndexError, operation) -> IndexError:
-    return IndexError(f"{error} (recorded at {operation.site})" if operation.site else str(error))
+def _located(error: IndexError, site) -> IndexError:
+    return IndexError(f"{error} (recorded at {site})" if site else str(error))
 
 
 def apply(operation, buffers, bases, scalars) -> None:

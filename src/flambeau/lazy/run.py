@@ -11,6 +11,8 @@ from . import window as _window
 
 NUMPY_ONLY = os.environ.get("FLAMBEAU_BACKEND", "") == "numpy"
 MAX_PROGRAMS = 4096
+COMPILE_AT = int(os.environ.get("FLAMBEAU_COMPILE_AT", "2"))
+LARGE_BYTES = 1 << 22
 
 _programs: dict = {}
 
@@ -18,10 +20,11 @@ _programs: dict = {}
 class Entry:
     """What is known of a window's structure: its graph, how often it was seen, its compiled program."""
 
-    __slots__ = ("graph", "seen", "program")
+    __slots__ = ("graph", "nbytes", "seen", "program")
 
     def __init__(self, graph):
         self.graph = graph
+        self.nbytes = sum(graph.sizes)
         self.seen = 0
         self.program = None
 
@@ -34,12 +37,30 @@ def run_window(window) -> None:
     key = (tuple(code), tuple([storage is not None for storage in outputs]))
     entry = _programs.get(key)
     if entry is None:
-        entry = _remember(key, Entry(expand(code, len(inputs), key[1], sites)))
+        entry = _remember(key, Entry(expand(code, len(inputs), key[1])))
     entry.seen += 1
     for storage in outputs:
         if storage is not None:
             storage.buffer = allocate(storage.nbytes)
-    reference.execute(entry.graph, inputs, outputs, scalars)
+    if entry.program is None and worth_compiling(entry):
+        entry.program = _compile(entry.graph)
+    if entry.program is None:
+        reference.execute(entry.graph, inputs, outputs, scalars, sites)
+    else:
+        entry.program.run(inputs, outputs, scalars, sites)
+
+
+def worth_compiling(entry: Entry) -> bool:
+    """Whether a window is compiled now: when it comes again, or at once when it moves much memory.
+
+    It depends on what was seen before, never on time.
+    """
+    return not NUMPY_ONLY and (entry.seen >= COMPILE_AT or entry.nbytes >= LARGE_BYTES)
+
+
+def _compile(graph):
+    from ..compiler.targets.cpu.program import Compiled
+    return Compiled(graph)
 
 
 def _remember(key, entry: Entry) -> Entry:

@@ -1,0 +1,339 @@
+"""A graph as a program of the CPU: kernels, matrix products and reference steps in phases over planned memory."""
+
+from __future__ import annotations
+
+import hashlib
+import threading
+
+import numpy as np
+
+from ....runtime import jit, memory
+from ....runtime.threads import Base, Launch, Phase, Program, Scalar, get_num_threads, scalar_cell
+from ... import reference
+from ...fusion import Fused, Group, Single, fuse
+from ...graph import Graph
+from ...loops import PARTIAL, Nest, Partial, lower
+from ...plans import Dot
+from . import dot
+from .codegen import emit_kernel, join_module, layout, scratch_bytes
+from .dot_layout import FIELDS
+from .elementwise import supports
+
+_ALIGN = 64
+_kernels: dict = {}
+_lock = threading.Lock()
+
+
+class statistics:
+    """What this process compiled so far."""
+
+    kernels = 0
+    programs = 0
+
+
+def kernel_address(kernel) -> int:
+    """Machine code of a kernel: from this process, from the disk cache, or compiled."""
+    found = _kernels.get(kernel)
+    if found is None:
+        with _lock:
+            name = "k_" + hashlib.sha256(repr(kernel).encode()).hexdigest()[:24]
+            text = join_module([emit_kernel(kernel, name, jit.target())])
+            found = _kernels[kernel] = jit.compile_ir(text, [name])[name]
+            statistics.kernels += 1
+    return found
+
+
+class Compiled:
+    """A graph ready to run. ``segments`` are native programs and, between them, operations of the reference backend."""
+
+    def __init__(self, graph: Graph):
+        statistics.programs += 1
+        self.graph = graph
+        self.fused = fuse(graph, supports)
+        _Planner(self).plan()
+
+    def run(self, inputs, outputs, scalars, sites) -> None:
+        """Execute on the storages' memory; ``IndexError`` where a gather was out of range."""
+        bases = [storage.buffer.address + storage.base for storage in inputs]
+        bases += [outputs[i].buffer.address for i in self.output_numbers]
+        held = [memory.allocate(nbytes) for nbytes in self.own_buffers]
+        bases += [buffer.address for buffer in held]
+        arena = memory.allocate(self.arena_bytes)
+        scratch = memory.allocate(self.scratch * get_num_threads())
+        bases += (arena.address, scratch.address)
+        for segment in self.segments:
+            if segment.__class__ is Program:
+                segment.run(bases, [scalars[i] for i in self.scalar_numbers])
+            else:
+                self._refer(segment, inputs, outputs, held, scalars)
+        if self.errors is not None and self.errors.any():
+            self._raise(sites)
+
+    def _refer(self, operation, inputs, outputs, held, scalars) -> None:
+        buffers, bases = {}, {}
+        for value in {v.value for v in operation.inputs} | set(operation.outputs):
+            bases[value] = 0
+            if value < self.graph.inputs:
+                buffers[value], bases[value] = inputs[value].buffer, inputs[value].base
+            elif value in self.own_index:
+                buffers[value] = held[self.own_index[value]]
+            else:
+                buffers[value] = outputs[self.graph.results.index(value)].buffer
+        with np.errstate(all="ignore"):
+            reference.apply(operation, buffers, bases, scalars)
+
+    def _raise(self, sites) -> None:
+        for (index, failed), (site, size) in zip(self.errors.reshape(-1, 2).tolist(), self.error_sites):
+            if failed:
+                self.errors[:] = 0
+                where = f" (recorded at {sites[site]})" if site in sites else ""
+                raise IndexError(f"index {index} is out of bounds for dimension with size {size}{where}")
+
+
+class _Planner:
+    """Builds the segments of a Compiled."""
+
+    def __init__(self, compiled: Compiled):
+        self.compiled = compiled
+        self.graph = compiled.graph
+        self.fused: Fused = compiled.fused
+        self.scalar_cells: dict[tuple, int] = {}
+        self.scratch = 0
+        self.error_sites: list = []
+        self.partials: dict[int, int] = {}
+
+    def plan(self) -> None:
+        steps = self.fused.steps
+        used_by: dict[int, set[int]] = {}
+        for value, accesses in self._touches().items():
+            used_by[value] = accesses
+        kept = {v for v in self.graph.results if v is not None}
+        lowered = []
+        for i, step in enumerate(steps):
+            if step.__class__ is Group:
+                needed = {v for v in step.produced if v in kept or used_by.get(v, set()) - {i} or self._reread(step, v)}
+                lowered.append(lower(step, needed) if needed or step.writes else [])
+            else:
+                lowered.append(step)
+        levels = self._levels()
+        self._memory(lowered, levels)
+        self._segments(lowered, levels)
+
+    def _reread(self, step: Group, value: int) -> bool:
+        return any(load.value == value for load in step.loads)
+
+    def _touches(self) -> dict[int, set[int]]:
+        """The steps that touch each value."""
+        touched: dict[int, set[int]] = {}
+        for i, step in enumerate(self.fused.steps):
+            for operation in step.operations:
+                for v in operation.inputs:
+                    touched.setdefault(v.value, set()).add(i)
+                for value in operation.outputs:
+                    touched.setdefault(value, set()).add(i)
+        return touched
+
+    def _levels(self) -> list[int]:
+        levels: list[int] = []
+        for needs in self.fused.needs:
+            levels.append(1 + max((levels[n] for n in needs), default=-1))
+        return levels
+
+    # -- memory --------------------------------------------------------------------------------------------------------
+
+    def _memory(self, lowered, levels) -> None:
+        compiled, graph = self.compiled, self.graph
+        outputs = [(i, v) for i, v in enumerate(graph.results) if v is not None]
+        compiled.output_numbers = [i for i, _ in outputs]
+        self.base_of: dict[int, tuple[int, int]] = {v: (v, 0) for v in range(graph.inputs)}
+        for k, (_, v) in enumerate(outputs):
+            self.base_of[v] = (graph.inputs + k, 0)
+        touched = self._touches()
+        own = [v for v in touched if v not in self.base_of and self._by_reference(touched[v])]
+        compiled.own_index = {v: k for k, v in enumerate(own)}
+        compiled.own_buffers = [graph.sizes[v] for v in own]
+        first_own = graph.inputs + len(outputs)
+        for k, v in enumerate(own):
+            self.base_of[v] = (first_own + k, 0)
+        arena = first_own + len(own)
+        self.scratch_base = arena + 1
+        self.bases = arena + 2
+        free = _Arena()
+        requests = [(min(levels[i] for i in steps), max(levels[i] for i in steps), graph.sizes[v], v)
+                    for v, steps in touched.items() if v not in self.base_of]
+        for i, nests in enumerate(lowered):
+            if nests.__class__ is Partial:
+                # Its second nest runs one phase later, see _segments.
+                requests.append((levels[i], levels[i], nests.nbytes, ("partial", i)))
+        for start, end, nbytes, name in sorted(requests, key=lambda r: (r[0], -r[2])):
+            offset = free.place(start, end, nbytes)
+            if name.__class__ is tuple:
+                self.partials[name[1]] = offset
+            else:
+                self.base_of[name] = (arena, offset)
+        self.arena_base = arena
+        compiled.arena_bytes = free.size
+
+    def _by_reference(self, steps) -> bool:
+        return any(isinstance(self.fused.steps[i], Single) and not self._is_native(self.fused.steps[i]) for i in steps)
+
+    def _is_native(self, step: Single) -> bool:
+        return step.is_dot and _dot_plan(step.operation) is not None
+
+    # -- segments ------------------------------------------------------------------------------------------------------
+
+    def _segments(self, lowered, levels) -> None:
+        compiled = self.compiled
+        by_level: dict[int, list[int]] = {}
+        for i, level in enumerate(levels):
+            by_level.setdefault(level, []).append(i)
+        error_count = sum(len(n.sites) for nests in lowered for n in _nests_of(nests))
+        compiled.errors = np.zeros(2 * error_count, dtype=np.int64) if error_count else None
+        plan: list = []
+        for level in sorted(by_level):
+            launches, combining, references = [], [], []
+            for i in by_level[level]:
+                self._schedule(i, lowered[i], launches, combining, references)
+            plan += [launches, combining, *references]
+        self._assemble(plan)
+
+    def _schedule(self, i: int, step, launches: list, combining: list, references: list) -> None:
+        if step.__class__ is Partial:
+            launches.append(self._launch(step.first, i))
+            combining.append(self._launch(step.second, i))
+        elif step.__class__ is list:
+            launches += [self._launch(nest, i) for nest in step]
+        elif self._is_native(step):
+            launches.append(self._dot(step.operation))
+        else:
+            references.append(step.operation)
+
+    def _assemble(self, plan: list) -> None:
+        compiled = self.compiled
+        scratch = -(-self.scratch // _ALIGN) * _ALIGN
+        compiled.scratch = scratch
+        compiled.scalar_numbers = [run for run, _ in self.scalar_cells]
+        compiled.error_sites = self.error_sites
+        scalar_dtypes = [dtype for _, dtype in self.scalar_cells]
+        compiled.segments = []
+        phases: list[Phase] = []
+
+        def close():
+            if phases:
+                compiled.segments.append(Program(list(phases), self.bases, scalar_dtypes))
+                phases.clear()
+
+        for part in plan:
+            if part.__class__ is not list:
+                close()
+                compiled.segments.append(part)
+            elif part:
+                launches = [Launch(f, [scratch if c is _SCRATCH_BYTES else c for c in cells], items) for f, cells, items in part]
+                phases.append(Phase(launches, sum(launch.items for launch in launches) > 1))
+        close()
+
+    def _cell(self, value: int, offset: int, i: int):
+        if value == PARTIAL:
+            return Base(self.arena_base, self.partials[i] + offset)
+        base, start = self.base_of[value]
+        return Base(base, start + offset)
+
+    def _launch(self, nest: Nest, i: int):
+        kernel = nest.kernel
+        where = layout(kernel)
+        cells: list = [0] * where.count
+        cells[where.rows], cells[where.chunk], cells[where.inner] = nest.rows, nest.chunk, nest.inner
+        for cell, size in zip(where.outer, nest.outer):
+            cells[cell] = size
+        for cell, size in zip(where.middle, nest.middle):
+            cells[cell] = size
+        elements = nest.inner
+        for size in nest.middle:
+            elements *= size
+        wanted = scratch_bytes(kernel, elements)
+        if wanted:
+            self.scratch = max(self.scratch, wanted)
+            cells[where.scratch], cells[where.scratch_bytes] = Base(self.scratch_base, 0), _SCRATCH_BYTES
+        if nest.sites:
+            cells[where.error] = self.compiled.errors.ctypes.data + 16 * len(self.error_sites)
+            size = next((b.gather[0][0] for b in nest.bindings if b.gather), 0)
+            self.error_sites += [(site, size) for site in nest.sites]
+        for place, binding in zip(where.args, nest.bindings):
+            cells[place.pointer] = self._cell(binding.value, binding.offset, i)
+            for cell, step in [*zip(place.outer, binding.outer), *zip(place.middle, binding.middle)]:
+                cells[cell] = step
+            if place.inner is not None:
+                cells[place.inner] = binding.inner
+            if place.item is not None:
+                cells[place.item] = binding.item
+            for (size_cell, stride_cell), (size, step) in zip(place.gather, binding.gather):
+                cells[size_cell], cells[stride_cell] = size, step
+        for cell, (scalar, dtype) in zip(where.scalars, nest.scalars):
+            cells[cell] = self._scalar(scalar, dtype)
+        return kernel_address(kernel), cells, nest.items
+
+    def _scalar(self, scalar, dtype: str):
+        kind, number = scalar
+        if kind == "const":
+            return scalar_cell(dtype, _as(number, dtype))
+        return Scalar(self.scalar_cells.setdefault((number, dtype), len(self.scalar_cells)))
+
+    def _dot(self, operation):
+        plan, batch_strides = _dot_plan(operation)
+        a, b = operation.inputs
+        cells = plan.cells(a=self._cell(a.value, a.offset, 0), b=self._cell(b.value, b.offset, 0),
+                           c=self._cell(operation.outputs[0], 0, 0), batch_strides=batch_strides, scratch=Base(self.scratch_base, 0))
+        self.scratch = max(self.scratch, plan.scratch_bytes)
+        cells[FIELDS.index("scratch_bytes")] = _SCRATCH_BYTES
+        return plan.function(), cells, plan.items
+
+
+_SCRATCH_BYTES = object()
+
+
+def _as(number, dtype: str):
+    if dtype == "bool":
+        return bool(number)
+    return float(number) if dtype.startswith("float") else int(number)
+
+
+def _nests_of(step) -> list[Nest]:
+    if step.__class__ is Partial:
+        return [step.first, step.second]
+    return step if step.__class__ is list else []
+
+
+def _dot_plan(operation):
+    """``(plan, batch strides)`` of a matrix product, None where no kernel takes its operands."""
+    a, b = (v.spec for v in operation.inputs)
+    dtype = a.dtype.name
+    batch = a.shape[0] if a.ndim == 3 else 1
+    (m, k), n = a.shape[-2:], b.shape[-1]
+    a_strides, b_strides = tuple(a.stride[-2:]), tuple(b.stride[-2:])
+    if not (batch and m and n and k) or not dot.supports(dtype, m, n, k, a_strides, b_strides):
+        return None
+    size = a.dtype.itemsize
+    strides = (a.stride[0] * size, b.stride[0] * size, m * n * size, 0) if a.ndim == 3 else (0, 0, 0, 0)
+    return dot.choose(dtype, batch, m, n, k, a_strides, b_strides), strides
+
+
+class _Arena:
+    """First-fit placement of blocks that live from one phase to another."""
+
+    def __init__(self):
+        self.size = 0
+        self.placed: list[tuple[int, int, int, int]] = []
+
+    def place(self, start: int, end: int, nbytes: int) -> int:
+        nbytes = -(-max(nbytes, 1) // _ALIGN) * _ALIGN
+        offset = 0
+        for other_offset, other_end, _, _ in sorted((o, o + n, s, e) for s, e, o, n in self.placed if not (e < start or s > end)):
+            if other_offset - offset >= nbytes:
+                break
+            offset = max(offset, other_end)
+        self.placed.append((start, end, offset, nbytes))
+        self.size = max(self.size, offset + nbytes)
+        return offset
+
+
+__all__ = ["Compiled", "kernel_address", "statistics", "Dot"]
