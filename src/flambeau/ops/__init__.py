@@ -4,5 +4,17 @@ from . import selection, arithmetic, comparison, logical, rounding, complex_numb
 from . import special_functions, activations
 from . import reshaping, slicing, splitting, joining, indexing
 from . import reductions
+from types import SimpleNamespace
+
 from .registry import NAMESPACES
 from .creation import *
+
+
+def __getattr__(name: str):
+    """Functions of the torch namespace, and the other namespaces (``ops.linalg.qr``)."""
+    found = NAMESPACES["torch"].get(name)
+    if found is not None:
+        return found
+    if name in NAMESPACES:
+        return SimpleNamespace(**NAMESPACES[name])
+    raise AttributeError(f"module 'flambeau.ops' has no attribute '{name}'")

@@ -192,6 +192,7 @@ class Operator:
         return rule
 
     differentiable = True
+    writer = None  # ``writer(target, *others)`` writes the result into its first argument without a copy of it
     records = True  # False where a call makes no instruction, as of views
 
     def code_key(self, values):
@@ -295,7 +296,7 @@ def finish_trace(op, window, holders, result, scalars: int, attrs):
     if len(window.inputs) != len(holders.storages):
         raise Untraceable("the body reads a tensor that is not its argument")
     single = isinstance(result, Tensor)
-    outputs = (result,) if single else tuple(result)
+    outputs = () if result is None else (result,) if single else tuple(result)
     slots: list[int] = []
     results = []
     specs = []
@@ -315,11 +316,11 @@ def finish_trace(op, window, holders, result, scalars: int, attrs):
     mutated = sorted({-o[0] - 1 if o.__class__ is tuple else -o - 1
                       for instruction in window.code for o in [instruction[1 + i] for i in instruction[0].mutates]
                       if (o[0] if o.__class__ is tuple else o) < 0})
-    if tuple(mutated) != tuple(sorted(op.mutates)):
+    if not op.writes_any and tuple(mutated) != tuple(sorted(op.mutates)):
         raise Untraceable("the body writes to its arguments")
     trace = Trace(list(window.code), slots, list(window.scalars))
     sited = any(instruction[0].sited for instruction in window.code)
-    code = Code(op, attrs, tuple(holders.specs), tuple(specs), op.mutates, scalars, trace, sited)
+    code = Code(op, attrs, tuple(holders.specs), tuple(specs), tuple(mutated), scalars, trace, sited)
     return code, tuple(results), single, False
 
 

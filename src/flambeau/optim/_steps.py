@@ -9,6 +9,7 @@ hyper-parameter is a Python number.
 from __future__ import annotations
 
 from .. import ops
+from ..ops.recorded import recorded
 from ..tensor import Tensor
 
 Tensors = list[Tensor]
@@ -44,20 +45,54 @@ def sgd(
     maximize: bool,
 ) -> None:
     """Gradient descent with momentum. An entry of ``momentum_buffers`` that is ``None`` is filled in."""
-    grads = _descent_grads(params, grads, weight_decay, maximize)
     if momentum == 0:
-        for param, grad in zip(params, grads, strict=True):
-            param.add_(grad, alpha=-lr)
+        _sgd_plain(params, grads, -lr, weight_decay, weight_decay != 0, maximize)
         return
+    fresh = [i for i, buffer in enumerate(momentum_buffers) if buffer is None]
+    if fresh:
+        # A first step takes the gradient itself; memory for it first, so that parameters stay one instruction.
+        for i in fresh:
+            momentum_buffers[i] = ops.zeros_like(params[i]).detach()
+        kept = [i for i in range(len(params)) if i not in fresh]
+        for indices, first in ((fresh, True), (kept, False)):
+            if indices:
+                _sgd_momentum(*_pick(indices, params, grads, momentum_buffers), -lr, momentum, 1 - dampening,
+                              weight_decay, weight_decay != 0, nesterov, maximize, first)
+        return
+    _sgd_momentum(params, grads, momentum_buffers, -lr, momentum, 1 - dampening,
+                  weight_decay, weight_decay != 0, nesterov, maximize, False)
 
-    for index, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        buffer = momentum_buffers[index]
-        if buffer is None:
-            buffer = momentum_buffers[index] = grad.detach().clone()
+
+def _pick(indices: list[int], *lists: list) -> list[list]:
+    return [[tensors[i] for i in indices] for tensors in lists]
+
+
+@recorded("sgd(Tensor[] params, Tensor[] grads, Scalar step, Scalar weight_decay, bool decay, bool maximize)")
+def _sgd_plain(params, grads, step, weight_decay, decay, maximize):
+    for param, grad in zip(params, _descent(params, grads, weight_decay, decay, maximize)):
+        param.add_(grad, alpha=step)
+
+
+@recorded("sgd_momentum(Tensor[] params, Tensor[] grads, Tensor[] buffers, Scalar step, Scalar momentum, Scalar share, "
+          "Scalar weight_decay, bool decay, bool nesterov, bool maximize, bool first)")
+def _sgd_momentum(params, grads, buffers, step, momentum, share, weight_decay, decay, nesterov, maximize, first):
+    grads = _descent(params, grads, weight_decay, decay, maximize)
+    for param, grad, buffer in zip(params, grads, buffers):
+        if first:
+            buffer.copy_(grad)
         else:
-            buffer.mul_(momentum).add_(grad, alpha=1 - dampening)
+            buffer.mul_(momentum).add_(grad, alpha=share)
         direction = grad.add(buffer, alpha=momentum) if nesterov else buffer
-        param.add_(direction, alpha=-lr)
+        param.add_(direction, alpha=step)
+
+
+def _descent(params, grads, weight_decay, decay: bool, maximize: bool):
+    """As ``_descent_grads``, with the weight decay a run-time number that is used only if ``decay``."""
+    if maximize:
+        grads = [grad.neg() for grad in grads]
+    if decay:
+        grads = [grad.add(param, alpha=weight_decay) for param, grad in zip(params, grads)]
+    return grads
 
 
 def adam(
@@ -81,24 +116,35 @@ def adam(
 
     ``max_exp_avg_sqs`` is read and written under ``amsgrad`` only.
     """
-    if decoupled_weight_decay:
-        _decay_params(params, lr, weight_decay)
-        weight_decay = 0
-    grads = _descent_grads(params, grads, weight_decay, maximize)
+    correct = [(1 - beta1**step, (1 - beta2**step) ** 0.5) for step in steps]
+    decays = 0 if weight_decay == 0 else 2 if decoupled_weight_decay else 1
+    if decays == 2:
+        weight_decay = 1 - lr * weight_decay
+    for first, second in dict.fromkeys(correct):
+        chosen = [i for i, pair in enumerate(correct) if pair == (first, second)]
+        lists = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs if amsgrad else [])
+        if len(chosen) != len(params):
+            lists = (*_pick(chosen, *lists[:4]), _pick(chosen, max_exp_avg_sqs)[0] if amsgrad else [])
+        _adam(*lists, 1 - beta1, beta2, 1 - beta2, -lr / first, second, eps, weight_decay, decays, amsgrad, maximize)
 
-    for index, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        exp_avg, exp_avg_sq = exp_avgs[index], exp_avg_sqs[index]
-        exp_avg.lerp_(grad, 1 - beta1)
-        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
 
-        step_size = lr / (1 - beta1 ** steps[index])
-        correction_sqrt = (1 - beta2 ** steps[index]) ** 0.5
-        second_moment = exp_avg_sq
+@recorded("adam(Tensor[] params, Tensor[] grads, Tensor[] means, Tensor[] squares, Tensor[] maxima, Scalar share, Scalar beta2, "
+          "Scalar square_share, Scalar step, Scalar correction, Scalar eps, Scalar weight_decay, int decays, bool amsgrad, bool maximize)")
+def _adam(params, grads, means, squares, maxima, share, beta2, square_share, step, correction, eps, weight_decay,
+          decays, amsgrad, maximize):
+    if decays == 2:
+        for param in params:
+            param.mul_(weight_decay)
+    grads = _descent(params, grads, weight_decay, decays == 1, maximize)
+    for i, (param, grad, mean, square) in enumerate(zip(params, grads, means, squares)):
+        mean.lerp_(grad, share)
+        square.mul_(beta2).addcmul_(grad, grad, value=square_share)
+        second_moment = square
         if amsgrad:
-            second_moment = max_exp_avg_sqs[index]
-            second_moment.copy_(ops.maximum(second_moment, exp_avg_sq))
-        denominator = (second_moment.sqrt() / correction_sqrt).add_(eps)
-        param.addcdiv_(exp_avg, denominator, value=-step_size)
+            second_moment = maxima[i]
+            second_moment.copy_(ops.maximum(second_moment, square))
+        denominator = (second_moment.sqrt() / correction).add_(eps)
+        param.addcdiv_(mean, denominator, value=step)
 
 
 def adagrad(

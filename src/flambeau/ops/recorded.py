@@ -1,0 +1,57 @@
+"""Functions that update many tensors in place, recorded as one instruction.
+
+An optimizer step is such a function: its body runs once per signature on abstract tensors; afterwards a call appends a single
+instruction, and the compiler sees the updates of all parameters together.
+"""
+
+from __future__ import annotations
+
+from ..autograd.mode import state
+from ..compiler.graph import TraceError
+from ..lazy.window import record
+from .operator import Operator, Untraceable, trace_body
+
+
+class RecordedFunction(Operator):
+    """An operator that gives nothing back and writes those of its arguments that its body writes."""
+
+    writes_any = True
+
+    def __call__(self, *values, out=None):
+        key = self.key(values)
+        found = self.codes.get(key)
+        if found is None:
+            found = self.codes[key] = self._derive(values)
+        code, _, _, direct = found
+        if direct:
+            self._run_directly(values)
+            return
+        tensors, numbers = self.split(values)
+        record(code, tensors, numbers)
+
+    def _derive(self, values):
+        try:
+            return trace_body(self, self.body, values)
+        except (Untraceable, TraceError):
+            return None, (), True, True
+
+    def _run_directly(self, values) -> None:
+        previous, state.enabled = state.enabled, False
+        try:
+            self.body(*values)
+        finally:
+            state.enabled = previous
+
+
+def recorded(schema: str):
+    """Decorator: make a function over tensors, lists of tensors and numbers one instruction.
+
+    The body must only write to its arguments (in place) and return nothing. ``Scalar`` parameters may change from call to call at no cost;
+    they can only be operands of operators inside the body.
+    """
+
+    def declare(body):
+        return RecordedFunction(schema, body)
+
+    return declare
+
