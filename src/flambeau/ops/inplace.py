@@ -26,6 +26,8 @@ class InplaceOperator(Operator):
 
     def _write(self, target, *rest):
         from .copying import raw_copy
+        if self.functional.writer is not None:
+            return self.functional.writer(target, *rest)
         return raw_copy(target, self.functional.function_of((target, *rest)))
 
     def __call__(self, *values, out=None):
