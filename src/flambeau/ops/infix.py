@@ -1,0 +1,50 @@
+"""Python's infix operators on tensors.
+
+They are the operators' own fast functions; an operand of a foreign type is left to its own class, as in PyTorch.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..compiler.graph import Param
+from ..tensor import Tensor
+from .operator import make_function
+from .schema import NUMBERS
+
+
+class Infix:
+    """An operator as the interpreter calls it for ``a + b``: gives NotImplemented for operands that it does not know."""
+
+    def __init__(self, op):
+        self.op = op
+        self.schema, self.parameters, self.rules = op.schema, op.parameters, op.rules
+        self.mutates, self.immediate, self.name, self.doc = op.mutates, op.immediate, op.name, op.doc
+        self.records, self.sited = op.records, op.sited
+
+    def __call__(self, *values):
+        return self.op(*values) if known(values[-1]) else NotImplemented
+
+
+def known(operand) -> bool:
+    """Whether an operand is a tensor, a number or of a class that takes part in ``__torch_function__``."""
+    if isinstance(operand, (Tensor, *NUMBERS, np.generic, Param)):
+        return True
+    return hasattr(type(operand), "__torch_function__")
+
+
+def attach_infix(function, *names: str) -> None:
+    """Make an operator's function the methods ``names`` of Tensor."""
+    for name in names:
+        setattr(Tensor, name, make_function(Infix(function.operator), name=name))
+
+
+def attach_guarded(function, *names: str) -> None:
+    """As ``attach_infix`` for a plain function of two operands."""
+
+    def method(self, other):
+        return function(self, other) if known(other) else NotImplemented
+
+    method.__doc__ = function.__doc__
+    for name in names:
+        setattr(Tensor, name, method)
