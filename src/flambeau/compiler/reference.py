@@ -52,8 +52,11 @@ def _float_to_integer(array: np.ndarray, dtype) -> np.ndarray:
     return wide.astype(dtype.numpy)
 
 
-def execute(graph, inputs, outputs, scalars, sites) -> None:
-    """Run ``graph``: ``inputs`` and ``outputs`` are storages (None for outputs that nobody can reach)."""
+def execute(graph, inputs, outputs, scalars, sites, kernels=None) -> None:
+    """Run ``graph``: ``inputs`` and ``outputs`` are storages (None for outputs that nobody can reach).
+
+    ``kernels`` is a module whose ``wants_kernel(operation)`` and ``run`` take over some operations.
+    """
     buffers = [storage.buffer for storage in inputs] + [None] * (len(graph.sizes) - len(inputs))
     bases = [storage.base for storage in inputs] + [0] * (len(graph.sizes) - len(inputs))
     for value, storage in zip(graph.results, outputs):
@@ -66,7 +69,10 @@ def execute(graph, inputs, outputs, scalars, sites) -> None:
                 if buffers[value] is None:
                     buffers[value] = allocate(graph.sizes[value])
             try:
-                apply(operation, buffers, bases, scalars)
+                if kernels is not None and kernels.wants_kernel(operation):
+                    kernels.run(operation, buffers, bases, scalars)
+                else:
+                    apply(operation, buffers, bases, scalars)
             except IndexError as error:
                 failure = failure or _located(error, sites.get(operation.site))
     if failure is not None:

@@ -45,7 +45,7 @@ def run_window(window) -> None:
     if entry.program is None and worth_compiling(entry):
         entry.program = _compile(entry.graph)
     if entry.program is None:
-        reference.execute(entry.graph, inputs, outputs, scalars, sites)
+        reference.execute(entry.graph, inputs, outputs, scalars, sites, _kernels())
     else:
         entry.program.run(inputs, outputs, scalars, sites)
 
@@ -56,6 +56,14 @@ def worth_compiling(entry: Entry) -> bool:
     It depends on what was seen before, never on time.
     """
     return not NUMPY_ONLY and (entry.seen >= COMPILE_AT or entry.nbytes >= LARGE_BYTES)
+
+
+def _kernels():
+    """What runs single operations whose bits NumPy would not match; None on the reference backend."""
+    if NUMPY_ONLY:
+        return None
+    from ..compiler.targets.cpu import single
+    return single
 
 
 def _compile(graph):

@@ -151,7 +151,7 @@ def _sum(name: str, plain, multiple, input, other, alpha):
         alpha = bool(alpha)
     if not isinstance(other, Tensor):
         return plain(input, other * alpha)
-    return multiple(input, other, alpha)
+    return multiple(input, other, alpha=alpha)
 
 
 @function(method=True)

@@ -192,6 +192,7 @@ class Operator:
         return rule
 
     differentiable = True
+    writes_any = False  # a recorded function may write to any of its arguments
     writer = None  # ``writer(target, *others)`` writes the result into its first argument without a copy of it
     records = True  # False where a call makes no instruction, as of views
 

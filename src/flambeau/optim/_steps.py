@@ -52,7 +52,7 @@ def sgd(
     if fresh:
         # A first step takes the gradient itself; memory for it first, so that parameters stay one instruction.
         for i in fresh:
-            momentum_buffers[i] = ops.zeros_like(params[i]).detach()
+            momentum_buffers[i] = ops.zeros_like(params[i])
         kept = [i for i in range(len(params)) if i not in fresh]
         for indices, first in ((fresh, True), (kept, False)):
             if indices:
