@@ -4,21 +4,33 @@ from __future__ import annotations
 
 import heapq
 
+from ..lazy import window as _window
+from ..runtime.devices import contiguous_format
 from . import anomaly
-from .graph import Meta, edge_of
+from .graph import Meta
 from .mode import state
 
 
 class _Run:
     """One backward pass."""
 
-    def __init__(self, create_graph: bool, keep_graph: bool, wanted: dict | None):
+    __slots__ = ("create_graph", "keep_graph", "wanted", "answers", "pending", "given", "start")
+
+    def __init__(self, create_graph: bool, keep_graph: bool, wanted: dict | None, foreign: set):
         self.create_graph = create_graph
         self.keep_graph = keep_graph
         self.wanted = wanted  # (node, nr) -> positions in the answer of grad(); None when leaves accumulate
         self.answers: dict[int, object] = {}
-        self.pending: dict = {}  # node -> list of gradients of its results
-        self.given: set[int] = set()  # storages that became a leaf's grad
+        self.pending: dict = {}  # node -> gradients of its results by number
+        self.given = foreign  # ids of storages that somebody else may hold: a leaf does not take them over
+        self.start = (_window.current.epoch, len(_window.current.outputs))
+
+    def owns(self, storage) -> bool:
+        """Whether this backward made ``storage`` and gave it to nobody."""
+        if storage.buffer is not None or id(storage) in self.given:
+            return False
+        epoch, first = self.start
+        return storage.slot >= (first if storage.epoch == epoch else 0)
 
 
 def _reachable(roots: list) -> dict:
@@ -40,27 +52,23 @@ def _reachable(roots: list) -> dict:
 
 
 def _needed(roots: list, wanted: dict) -> set:
-    """The nodes from which a wanted edge is reached (so that ``grad`` does no work for others)."""
+    """The nodes whose gradients lead to a wanted edge (so that ``grad`` does no work for others)."""
     targets = {node for node, _ in wanted}
-    order, seen, stack = [], set(), [(node, False) for node in roots]
-    needed = set()
+    needed: set = set()
+    seen: set = set()
+    stack = [(node, False) for node in roots]
     while stack:
         node, done = stack.pop()
         if done:
-            if node in targets or any(e is not None and (e[0] in needed or e in wanted) for e in node.edges):
+            if any(e is not None and (e[0] in needed or e[0] in targets) for e in node.edges):
                 needed.add(node)
             continue
         if node in seen:
             continue
         seen.add(node)
-        order.append(node)
         stack.append((node, True))
         stack.extend((e[0], False) for e in node.edges if e is not None and e[0] not in seen)
     return needed
-
-
-def _add(a, b):
-    return a + b
 
 
 def _deposit(run: _Run, edge, gradient) -> None:
@@ -70,70 +78,110 @@ def _deposit(run: _Run, edge, gradient) -> None:
     if slots is None:
         slots = run.pending[node] = {}
     old = slots.get(nr)
-    slots[nr] = gradient if old is None else _add(old, gradient)
+    slots[nr] = gradient if old is None else old + gradient
 
 
-def _call_hooks(hooks, gradient):
+def _call_hooks(run: _Run, hooks: dict, gradient):
+    """The gradient after its hooks; from now on others may hold it."""
     for hook in list(hooks.values()):
+        run.given.add(id(gradient._storage))
         answer = hook(gradient)
-        if answer is not None:
-            gradient = answer
+        if answer is None:
+            continue
+        if not hasattr(answer, "_storage"):
+            raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}'")
+        if answer.shape != gradient.shape:
+            raise RuntimeError(f"hook {getattr(hook, '__name__', hook)!r} has changed the size of value")
+        gradient = answer
+        run.given.add(id(gradient._storage))
     return gradient
 
 
-def _accumulate(run: _Run, meta: Meta, gradient) -> None:
-    """The sink: a leaf's hooks, then its ``.grad``."""
+def _arrive(run: _Run, meta: Meta, gradient) -> None:
+    """The sink: a leaf's hooks, then the answer of ``grad()`` or the leaf's ``.grad``."""
+    if run.wanted is not None and (meta, 0) not in run.wanted:
+        return
     if meta.hooks:
-        gradient = _call_hooks(meta.hooks, gradient)
-    tensor = meta.variable
+        gradient = _call_hooks(run, meta.hooks, gradient)
     if run.wanted is not None:
-        for position in run.wanted.get((meta, 0), ()):
+        for position in run.wanted[meta, 0]:
             run.answers[position] = gradient
         return
+    if meta.pre_hooks:
+        gradient = _replaced(meta.pre_hooks, (gradient,))[0]
+    tensor = meta.variable
+    _add_to_grad(run, meta, gradient, tensor)
+    if meta.node_hooks:
+        for hook in list(meta.node_hooks.values()):
+            hook((), (gradient,))
+    if meta.post_hooks and tensor is not None:
+        for hook in list(meta.post_hooks.values()):
+            hook(tensor)
+
+
+def _add_to_grad(run: _Run, meta: Meta, gradient, tensor) -> None:
     if meta.grad is None:
         meta.grad = _own(run, gradient, tensor)
     elif run.create_graph:
         meta.grad = meta.grad + gradient
     else:
         meta.grad.add_(gradient)
-    if meta.post_hooks and tensor is not None:
-        for hook in list(meta.post_hooks.values()):
-            hook(tensor)
 
 
 def _own(run: _Run, gradient, tensor):
-    """A tensor for ``.grad`` that shares memory with nobody."""
+    """A tensor for ``.grad`` that shares memory with nobody, laid out as the leaf."""
     if run.create_graph:
         return gradient
-    storage = gradient._storage
-    stride = tensor._spec.stride if tensor is not None else None
-    spec = gradient._spec
-    dense = stride == spec.stride or (stride is None and spec.contiguous)
-    if not dense or id(storage) in run.given or storage.nbytes != spec.nbytes or storage.buffer is not None:
-        gradient = gradient.detach().clone() if stride == spec.stride else gradient.detach().contiguous().clone()
+    storage, spec = gradient._storage, gradient._spec
+    stride = tensor._spec.stride if tensor is not None else spec.stride
+    if storage.nbytes != spec.nbytes or stride != spec.stride or not run.owns(storage):
+        gradient = gradient.detach()
+        gradient = gradient.clone() if stride == spec.stride else gradient.clone(memory_format=contiguous_format)
     run.given.add(id(gradient._storage))
     return gradient
 
 
-def _apply(run: _Run, node, slots: dict):
+def accumulate(target, gradient, create_graph: bool) -> None:
+    """Add ``gradient`` to ``target.grad``, as backward does at a leaf."""
+    meta = target._autograd
+    run = _Run(create_graph, True, None, {id(gradient._storage)})
+    _add_to_grad(run, meta, gradient, target)
+    if meta.post_hooks:
+        for hook in list(meta.post_hooks.values()):
+            hook(target)
+
+
+def _replaced(hooks: dict, gradients: tuple) -> tuple:
+    """What node pre-hooks make of the gradients."""
+    for hook in list(hooks.values()):
+        answer = hook(gradients)
+        if answer is not None:
+            gradients = answer if isinstance(answer, tuple) else (answer,)
+    return gradients
+
+
+def _receive(run: _Run, node, slots: dict) -> list:
+    """The gradients of a node's results, after hooks on them; kept and answered where somebody wants them."""
     gradients = [slots.get(i) for i in range(max(slots) + 1)]
     if node.tensor_hooks:
         for nr, hooks in node.tensor_hooks.items():
             if nr < len(gradients) and gradients[nr] is not None:
-                gradients[nr] = _call_hooks(hooks, gradients[nr])
+                gradients[nr] = _call_hooks(run, hooks, gradients[nr])
     if node.retained:
         for nr, meta in node.retained.items():
             if nr < len(gradients) and gradients[nr] is not None:
-                meta.grad = gradients[nr] if meta.grad is None else meta.grad + gradients[nr]
+                meta.grad = gradients[nr].clone() if meta.grad is None else meta.grad + gradients[nr]
     if run.wanted is not None:
         for nr, gradient in enumerate(gradients):
-            for position in run.wanted.get((node, nr), ()):
+            for position in run.wanted.get((node, nr), ()) if gradient is not None else ():
                 run.answers[position] = gradient
+                run.given.add(id(gradient._storage))
+    return gradients
+
+
+def _apply(run: _Run, node, gradients: list):
     if node.pre_hooks:
-        for hook in list(node.pre_hooks.values()):
-            answer = hook(tuple(gradients))
-            if answer is not None:
-                gradients = list(answer) if isinstance(answer, tuple) else [answer]
+        gradients = list(_replaced(node.pre_hooks, tuple(gradients)))
     results = anomaly.guarded(node, gradients, run.create_graph) if anomaly.enabled else node.apply(gradients, run.create_graph)
     if node.hooks:
         for hook in list(node.hooks.values()):
@@ -145,39 +193,65 @@ def _apply(run: _Run, node, slots: dict):
     return results
 
 
-def execute(roots: list, gradients: list, *, create_graph: bool, keep_graph: bool, wanted: dict | None = None) -> dict:
-    """Send ``gradients`` into the edges ``roots``; accumulate at the leaves, or answer the wanted edges."""
-    run = _Run(create_graph, keep_graph, wanted)
+def execute(
+    roots: list,
+    gradients: list,
+    *,
+    create_graph: bool,
+    keep_graph: bool,
+    wanted: dict | None = None,
+    foreign: set | None = None,
+) -> dict:
+    """Send ``gradients`` into the edges ``roots``; accumulate at the leaves, or answer the wanted edges.
+
+    ``foreign`` are the ids of storages that belong to the caller.
+    """
+    run = _Run(create_graph, keep_graph, wanted, foreign if foreign is not None else set())
     nodes = [edge[0] for edge in roots]
     incoming = _reachable(nodes)
     needed = None if wanted is None else _needed(nodes, wanted)
     ready: list = []
-    for edge, gradient in zip(roots, gradients):
-        _deposit(run, edge, gradient)
-    for node in dict.fromkeys(nodes):
-        if not incoming.get(node):
-            heapq.heappush(ready, (-node.sequence, id(node), node))
     previous = state.enabled
     state.enabled = create_graph
     try:
+        for edge, gradient in zip(roots, gradients):
+            _deposit(run, edge, gradient)
+        for node in dict.fromkeys(nodes):
+            if not incoming.get(node):
+                _schedule(ready, node)
         _drain(run, ready, incoming, needed)
     finally:
         state.enabled = previous
     return run.answers
 
 
+def _schedule(ready: list, node) -> None:
+    """Queue a node whose gradients are complete: the latest made first.
+
+    Leaves come last, when no pending gradient shares memory with what they take over; but as soon as can be
+    where hooks are watching.
+    """
+    watched = node.__class__ is Meta and (node.hooks or node.post_hooks or node.pre_hooks or node.node_hooks)
+    heapq.heappush(ready, (-_FIRST if watched else -node.sequence, id(node), node))
+
+
+_FIRST = 1 << 62
+
+
 def _drain(run: _Run, ready: list, incoming: dict, needed: set | None) -> None:
     pending = run.pending
     while ready:
-        _, _, node = heapq.heappop(ready)
+        node = heapq.heappop(ready)[2]
         slots = pending.pop(node, None)
         if node.__class__ is Meta:
             if slots is not None:
-                _accumulate(run, node, slots[0])
+                _arrive(run, node, slots[0])
             continue
         results = None
-        if slots is not None and (needed is None or node in needed):
-            results = _apply(run, node, slots)
+        if slots is not None:
+            received = _receive(run, node, slots)
+            if needed is None or node in needed:
+                results = _apply(run, node, received)
         for i, edge in enumerate(node.edges):
             if edge is None:
                 continue
@@ -187,12 +261,4 @@ def _drain(run: _Run, ready: list, incoming: dict, needed: set | None) -> None:
             left = incoming[target] - 1
             incoming[target] = left
             if not left:
-                heapq.heappush(ready, (-target.sequence, id(target), target))
-
-
-def root_edge(tensor):
-    """The edge that backward starts from."""
-    edge = edge_of(tensor)
-    if edge is None:
-        raise RuntimeError("element 0 of tensors does not require grad and does not have a grad_fn")
-    return edge
+                _schedule(ready, target)

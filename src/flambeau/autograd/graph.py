@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import itertools
 import weakref
+from typing import Any, NamedTuple
 
 _sequence = itertools.count(1)
 
@@ -20,15 +21,17 @@ class Meta:
 
     # What few tensors have lies in the instance's dictionary, over these defaults.
     grad = None
-    hooks = None
-    post_hooks = None
+    hooks = None  # on the gradient that arrives
+    pre_hooks = None  # as a node, around accumulation
+    node_hooks = None
+    post_hooks = None  # on the tensor, after accumulation
     base = None
     history = 0
     seen = 0
     retains = False
     tensor = None
     inference = False
-    sequence = 0  # as a sink in the graph it comes as late as can be, and has no inputs
+    sequence = 0  # as a sink in the graph it comes last, and has no inputs
     edges = ()
 
     def __init__(self, node=None, nr: int = 0):
@@ -46,6 +49,21 @@ class Meta:
 
     def name(self) -> str:
         return "AccumulateGrad"
+
+    def register_hook(self, hook):
+        """Call ``hook((), grad_outputs)`` after the gradient was accumulated."""
+        if self.node_hooks is None:
+            self.node_hooks = {}
+        return RemovableHandle(self.node_hooks, hook)
+
+    def register_prehook(self, hook):
+        """Call ``hook(grad_outputs)`` before the gradient is accumulated; what it gives replaces it."""
+        if self.pre_hooks is None:
+            self.pre_hooks = {}
+        return RemovableHandle(self.pre_hooks, hook)
+
+    def __repr__(self) -> str:
+        return f"<AccumulateGrad object at {id(self):#x}>"
 
 
 class Node:
@@ -128,6 +146,14 @@ class RemovableHandle:
 
     def __exit__(self, *exc):
         self.remove()
+
+
+class GradientEdge(NamedTuple):
+    """A place in the graph that gradients flow through: result ``output_nr`` of ``node``."""
+
+    node: Any
+    output_nr: int
+    ownership_token: Any = None
 
 
 def edge_of(tensor):

@@ -142,3 +142,16 @@ class inference_mode(_Mode):
             state.enabled = False
         else:
             state.enabled = True
+
+
+class set_multithreading_enabled(_Mode):
+    """Accepted for programs that ask for it: backward of one graph always runs in the calling thread."""
+
+    def __init__(self, mode: bool):
+        self.mode = bool(mode)
+
+    def clone(self):
+        return set_multithreading_enabled(self.mode)
+
+    def _set(self) -> None:
+        pass

@@ -2,8 +2,9 @@
 from . import views, copying, creation
 from . import selection, arithmetic, comparison, logical, rounding, complex_numbers, transcendental, powers, clamping
 from . import special_functions, activations
-from . import reshaping, slicing, splitting, joining, indexing
-from . import reductions
+from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering
+from . import reductions, softmax, statistics, losses, normalization, dropout
+from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
 from types import SimpleNamespace
 
 from .registry import NAMESPACES

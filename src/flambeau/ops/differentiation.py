@@ -1,0 +1,48 @@
+"""Autograd's share of the Tensor's methods: ``backward``, ``detach``."""
+
+from __future__ import annotations
+
+from ..autograd.differentiate import backward as _backward
+from ..tensor import Tensor, make
+from .registry import export, function
+
+
+@function(None, method=True)
+def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=None):
+    """Add the gradient of this tensor to the ``.grad`` of the leaves it was computed from.
+
+    ``gradient`` may be left out for a tensor with one element. See :func:`flambeau.autograd.backward`.
+    """
+    _backward(self, gradient, retain_graph, create_graph, inputs=inputs)
+
+
+@function(method=True)
+def detach(input):
+    """A tensor over the same memory that is no part of the graph and does not require grad."""
+    detached = make(input._storage, input._spec.plain, input._offset)
+    if input._autograd is not None and input._autograd.inference:
+        _inherit_inference(detached)
+    return detached
+
+
+def _inherit_inference(tensor: Tensor) -> None:
+    from ..autograd.graph import Meta
+
+    tensor._autograd = Meta()
+    tensor._autograd.inference = True
+
+
+@function(None, method=True)
+def detach_(self):
+    """Take this tensor out of the graph, in place: it becomes a leaf that does not require grad."""
+    meta = self._autograd
+    if meta is None:
+        return self
+    if meta.base is not None and meta.base._spec.requires_grad:
+        raise RuntimeError("Can't detach views in-place. Use detach() instead.")
+    meta.node, meta.nr, meta.retains = None, 0, False
+    self._spec = self._spec.with_grad(False)
+    return self
+
+
+export("torch", "detach_", detach_)

@@ -1,0 +1,93 @@
+"""Filling tensors: ``fill_``, ``zero_``, and new tensors made after an existing one (``new_zeros`` and its kin)."""
+
+from __future__ import annotations
+
+from ..runtime import devices
+from ..tensor import Tensor
+from . import creation
+from .creation import filled
+from .inplace import publish_inplace
+from .operator import operator
+from .registry import export, function
+from .schema import spread
+
+
+@operator("fill(Tensor input, Tensor|Scalar value)", inplace=True)
+def fill(input, value):
+    """A tensor like ``input`` full of ``value``, a number or a 0-dim tensor."""
+    if not isinstance(value, Tensor):
+        return filled(tuple(input.shape), value, input.dtype, input.device)
+    if value.ndim:
+        raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
+    return value.to(input.dtype).expand(input.shape).clone(memory_format=devices.contiguous_format)
+
+
+@fill.gradient
+def _(grad, saved):
+    nothing = filled(tuple(saved.input.shape), 0, saved.input.dtype)
+    return (nothing, grad.sum()) if isinstance(saved.value, Tensor) else nothing
+
+
+@operator("zero(Tensor input)", namespace=None)
+def zero(input):
+    """A tensor like ``input`` full of zeros."""
+    return filled(tuple(input.shape), 0, input.dtype, input.device)
+
+
+@zero.gradient
+def _(grad, saved):
+    return filled(tuple(saved.input.shape), 0, saved.input.dtype)
+
+
+publish_inplace(zero.operator, ("zero",), "torch")
+
+
+# -- new tensors with this one's dtype and device -------------------------------------------------------------------
+
+
+@function(None, method=True)
+def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+    """A tensor with a copy of ``data``, of this tensor's dtype and device unless told otherwise."""
+    creation.finish(self, False, pin_memory, layout)
+    return creation.tensor(data, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad)
+
+
+def _new(name: str, maker, has_value: bool = False) -> None:
+    def sized(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+        return maker(spread(size), dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad,
+                     layout=layout, pin_memory=pin_memory)
+
+    def valued(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+        return maker(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad,
+                     layout=layout, pin_memory=pin_memory)
+
+    body = valued if has_value else sized
+    body.__name__ = f"new_{name}"
+    body.__doc__ = f"As ``flambeau.{name}``, of this tensor's dtype and device unless told otherwise."
+    function(None, method=True)(body)
+
+
+_new("zeros", creation.zeros)
+_new("ones", creation.ones)
+_new("empty", creation.empty)
+_new("full", creation.full, has_value=True)
+
+
+@function(None, method=True)
+def new_empty_strided(self, size, stride, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """As ``flambeau.empty_strided``, of this tensor's dtype and device unless told otherwise."""
+    return creation.empty_strided(size, stride, dtype=dtype or self.dtype, device=device or self.device, layout=layout,
+                                  pin_memory=pin_memory, requires_grad=requires_grad)
+
+
+@function(None, method=True)
+def new(self, *args, device=None):
+    """A tensor of this one's dtype from sizes, data or another tensor (an old form of the ``new_*`` methods)."""
+    if len(args) == 1 and isinstance(args[0], Tensor):
+        return args[0].detach()
+    if len(args) == 1 and isinstance(args[0], (list, tuple)) and not hasattr(args[0], "numel"):
+        return creation.tensor(args[0], dtype=self.dtype, device=device or self.device)
+    return creation.empty(*(args or (0,)), dtype=self.dtype, device=device or self.device)
+
+
+export("torch", "fill", fill)

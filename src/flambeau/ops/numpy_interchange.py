@@ -1,0 +1,102 @@
+"""Tensors and NumPy, Python lists, DLPack: the same memory under another name."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .. import dtypes
+from ..compiler.reference import widen
+from ..tensor import Tensor, expose, from_array
+from .creation import from_numpy
+from .registry import export, function
+
+
+@function(None, method=True)
+def numpy(self, *, force: bool = False):
+    """A NumPy array over the same memory: writes to one are seen by the other.
+
+    ``force=True`` detaches first. Raises RuntimeError for a tensor that requires grad, TypeError for bfloat16,
+    which NumPy does not have, and for a tensor without memory (``meta``).
+    """
+    if self.requires_grad and not force:
+        raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
+    if self.dtype is dtypes.bfloat16:
+        raise TypeError("Got unsupported ScalarType BFloat16")
+    if self.is_meta:
+        raise TypeError("can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
+    return expose(self)
+
+
+@function(None, method=True)
+def __array__(self, dtype=None, copy=None):
+    array = self.numpy()
+    if dtype is not None:
+        return array.astype(dtype, copy=bool(copy))
+    return array.copy() if copy else array
+
+
+@function(None, method=True)
+def __array_wrap__(self, array, context=None, return_scalar=False):
+    if array.dtype == bool:
+        array = array.astype("uint8")
+    return from_numpy(np.asarray(array))
+
+
+@function(None, method=True)
+def tolist(self):
+    """The elements as nested lists of Python numbers; a number for a 0-dim tensor."""
+    return widen(self._array(), self.dtype).tolist()
+
+
+@function(None, method=True)
+def __dlpack__(self, *, stream=-1, max_version=None, dl_device=None, copy=None):
+    """A DLPack capsule over the tensor's memory. Raises BufferError for what DLPack cannot hold here."""
+    if self.requires_grad:
+        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
+    if stream not in (None, -1):
+        raise BufferError("flambeau: __dlpack__: a tensor on the cpu has no stream")
+    if dl_device not in (None, (1, 0)):
+        raise BufferError(f"flambeau: __dlpack__: cannot export to device {dl_device}")
+    if self.dtype is dtypes.bfloat16:
+        raise BufferError("flambeau: __dlpack__: bfloat16 is not supported yet")
+    array = expose(self)
+    return (array.copy() if copy else array).__dlpack__()
+
+
+@function(None, method=True)
+def __dlpack_device__(self):
+    """``(1, 0)``: DLPack's name of the CPU."""
+    return (1, 0)
+
+
+@function()
+def from_dlpack(ext_tensor, *, device=None, copy=None):
+    """A tensor over the memory of any object with ``__dlpack__``, or of a copy where ``copy`` is True."""
+    if isinstance(ext_tensor, Tensor):
+        return ext_tensor.detach().clone() if copy else ext_tensor.detach()
+    if not hasattr(ext_tensor, "__dlpack__"):
+        ext_tensor = _Capsule(ext_tensor)
+    array = np.from_dlpack(ext_tensor)
+    made = from_array(array, dtypes.from_numpy_dtype(array.dtype), copy=bool(copy) or not array.flags.writeable)
+    return made if device is None else made.to(device)
+
+
+class _Capsule:
+    """A bare capsule as an object with the DLPack protocol."""
+
+    def __init__(self, capsule):
+        self.capsule = capsule
+
+    def __dlpack__(self, **options):
+        return self.capsule
+
+    def __dlpack_device__(self):
+        return (1, 0)
+
+
+def to_dlpack(tensor):
+    """A DLPack capsule over the tensor's memory."""
+    return tensor.__dlpack__()
+
+
+export("torch", "to_dlpack", to_dlpack)
