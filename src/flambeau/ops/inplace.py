@@ -105,7 +105,7 @@ def make_saved(tensor):
 def check_writable(name: str, target: Tensor, tracked: bool) -> None:
     """Refuse what PyTorch refuses to write: leaves in the graph, overlapping memory, inference tensors."""
     spec = target._spec
-    if 0 in spec.stride and any(st == 0 and sz > 1 for st, sz in zip(spec.stride, spec.shape)):
+    if spec.numel and 0 in spec.stride and any(st == 0 and sz > 1 for st, sz in zip(spec.stride, spec.shape)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
                            f"location. Please clone() the tensor before performing the operation. ({name} on a tensor of shape "
                            f"{list(spec.shape)} and strides {list(spec.stride)})")
