@@ -1,0 +1,325 @@
+"""Losses against target values, class indices and class probabilities.
+
+A loss is one instruction and its gradient another. ``reduction`` is "mean", "sum" or "none" everywhere.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from ..dtypes import float32
+from ..tensor import Tensor
+from .operator import operator
+from .positions import positions
+from .promotion import broadcast_shapes
+from .reductions import HALVES, amax, sum, with_dims
+from .registry import function
+from .reshaping import reshaped
+from .selection import where
+from .statistics import mean
+from .views import _expand, unsqueeze
+
+
+def reduction_name(reduction: str, size_average=None, reduce=None) -> str:
+    """The reduction asked for, also by the two flags of old programs; ``ValueError`` for unknown names."""
+    if size_average is not None or reduce is not None:
+        warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=3)
+        if reduce is False:
+            return "none"
+        return "sum" if size_average is False else "mean"
+    if reduction not in ("none", "mean", "sum"):
+        raise ValueError(f"{reduction} is not a valid value for reduction")
+    return reduction
+
+
+def reduced(losses: Tensor, reduction: str) -> Tensor:
+    """The losses one by one, their sum or their mean."""
+    if reduction == "none":
+        return losses
+    return sum(losses) if reduction == "sum" else mean(losses)
+
+
+def per_element(grad: Tensor, n: int, reduction: str) -> Tensor:
+    """What each of ``n`` losses receives of the gradient of the reduced ones."""
+    return grad / n if reduction == "mean" and n != 1 else grad
+
+
+def compute(x: Tensor) -> Tensor:
+    """float16 and bfloat16 as float32, in which losses are computed."""
+    return x.to(float32) if x.dtype in HALVES else x
+
+
+# -- class indices -----------------------------------------------------------------------------------------------------------
+
+
+def _class_dim(input) -> int:
+    return 1 if input.ndim > 1 else 0
+
+
+def _weights(weight, target, valid, dim: int):
+    """The weight of each target's class, 0 for ignored ones; None for weights of one."""
+    if weight is None:
+        return None
+    picked = weight.gather(0, reshaped(target, (-1,)))
+    return where(valid, compute(reshaped(picked, tuple(target.shape))), 0)
+
+
+def _total(weights, valid, like):
+    return sum(valid, dtype=like.dtype) if weights is None else sum(weights)
+
+
+def _weighted(losses, weights, valid):
+    return where(valid, losses if weights is None else losses * weights, 0)
+
+
+def _scaled(losses, total, reduction: str):
+    if reduction == "none":
+        return losses
+    return sum(losses) / total if reduction == "mean" else sum(losses)
+
+
+def _row_gradient(grad, total, reduction: str):
+    return grad / total if reduction == "mean" else grad
+
+
+@operator("nll_loss(Tensor input, Tensor target, Tensor? weight, int ignore_index, str reduction)", namespace=None)
+def _nll_loss(input, target, weight, ignore_index, reduction):
+    """The loss, and the total weight that a mean is divided by."""
+    dim = _class_dim(input)
+    valid = target != ignore_index
+    index = where(valid, target, 0)
+    weights = _weights(weight, index, valid, dim)
+    picked = compute(input.gather(dim, unsqueeze(index, dim))).squeeze(dim)
+    total = _total(weights, valid, picked)
+    loss = _scaled(_weighted(-picked, weights, valid), total, reduction)
+    return loss.to(input.dtype), total
+
+
+@_nll_loss.gradient
+def _(grads, saved):
+    input, target = saved.input, saved.target
+    dim = _class_dim(input)
+    valid = target != saved.ignore_index
+    weights = _weights(saved.weight, where(valid, target, 0), valid, dim)
+    grad = _row_gradient(compute(grads[0]), saved.outputs[1], saved.reduction)
+    grad = -grad if weights is None else -grad * weights
+    grad = unsqueeze(_expand(grad, tuple(target.shape)), dim)
+    hit = (_classes(input, dim) == unsqueeze(target, dim)) & unsqueeze(valid, dim)
+    gradient = where(hit, grad, 0)
+    return (gradient, None) if saved.weight is None else (gradient, None, None)
+
+
+def _classes(input, dim: int):
+    """The class numbers along ``dim``."""
+    n = input.shape[dim]
+    return reshaped(positions(n), tuple([n if d == dim else 1 for d in range(input.ndim)]))
+
+
+@operator("cross_entropy(Tensor input, Tensor target, Tensor? weight, int ignore_index, float label_smoothing, str reduction)",
+          namespace=None)
+def _cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction):
+    """The loss; the logarithm of the sum of exponentials of each row; the total weight that a mean is divided by."""
+    dim = _class_dim(input)
+    valid = target != ignore_index
+    index = where(valid, target, 0)
+    x = compute(input)
+    top = amax(x, dim, True)
+    normalizer = sum((x - top).exp(), dim, True).log() + top
+    picked = compute(input.gather(dim, unsqueeze(index, dim)))
+    losses = (normalizer - picked).squeeze(dim)
+    weights = _weights(weight, index, valid, dim)
+    total = _total(weights, valid, losses)
+    losses = losses if weights is None else losses * weights
+    if label_smoothing:
+        spread = normalizer - x if weight is None else (normalizer - x) * _along(weight, input, dim)
+        losses = losses * (1 - label_smoothing) + sum(spread, dim) * (label_smoothing / input.shape[dim])
+    loss = _scaled(where(valid, losses, 0), total, reduction)
+    return loss.to(input.dtype), normalizer, total
+
+
+@_cross_entropy.gradient
+def _(grads, saved):
+    input, target, smoothing = saved.input, saved.target, saved.label_smoothing
+    dim = _class_dim(input)
+    valid = target != saved.ignore_index
+    weights = _weights(saved.weight, where(valid, target, 0), valid, dim)
+    grad = _row_gradient(compute(grads[0]), saved.outputs[2], saved.reduction)
+    grad = unsqueeze(where(valid, _expand(grad, tuple(target.shape)), 0), dim)
+    p = (compute(input) - saved.outputs[1]).exp()
+    hit = _classes(input, dim) == unsqueeze(target, dim)
+    if not smoothing:
+        row = grad if weights is None else grad * unsqueeze(weights, dim)
+        gradient = where(hit, p - 1, p) * row
+    elif weights is None:
+        gradient = (where(hit, p - (1 - smoothing), p) - smoothing / input.shape[dim]) * grad
+    else:
+        every = _along(saved.weight, input, dim)
+        sharp = where(hit, p - 1, p) * unsqueeze(weights, dim) * (1 - smoothing)
+        gradient = (sharp + (p * sum(every) - every) * (smoothing / input.shape[dim])) * grad
+    return (gradient, None) if saved.weight is None else (gradient, None, None)
+
+
+def _along(weight, input, dim: int):
+    return compute(reshaped(weight, tuple([-1 if d == dim else 1 for d in range(input.ndim)])))
+
+
+_nll_loss.operator.differentiable_results = (True, False)
+_cross_entropy.operator.differentiable_results = (True, False, False)
+_nll_loss.operator.node_name = _cross_entropy.operator.node_name = "NllLossBackward0"
+
+
+# -- class probabilities -----------------------------------------------------------------------------------------------------
+
+
+@operator("cross_entropy(Tensor input, Tensor target, Tensor? weight, float label_smoothing, str reduction)", namespace=None, opmath=True)
+def _soft_cross_entropy(input, target, weight, label_smoothing, reduction):
+    dim = _class_dim(input)
+    losses = sum((_normalizer(input, dim) - input) * _wanted(input, target, weight, label_smoothing, dim), dim)
+    if reduction == "mean":
+        return sum(losses) / (input.numel() // input.shape[dim])
+    return reduced(losses, reduction)
+
+
+def _normalizer(x, dim: int):
+    top = amax(x, dim, True)
+    return sum((x - top).exp(), dim, True).log() + top
+
+
+def _wanted(input, target, weight, smoothing: float, dim: int):
+    """The weighted share of each class."""
+    if smoothing:
+        target = target * (1 - smoothing) + smoothing / input.shape[dim]
+    return target if weight is None else target * _along(weight, input, dim)
+
+
+@_soft_cross_entropy.gradient
+def _(grad, saved):
+    input, target, weight = saved.input, saved.target, saved.weight
+    dim = _class_dim(input)
+    grad = per_element(grad, input.numel() // input.shape[dim], saved.reduction)
+    grad = unsqueeze(grad, dim) if saved.reduction == "none" else grad
+    log_p = input - _normalizer(input, dim)
+    wanted = _wanted(input, target, weight, saved.label_smoothing, dim)
+    to_input = (log_p.exp() * sum(wanted, dim, True) - wanted) * grad
+    to_target = -log_p * grad * (1 - saved.label_smoothing)
+    if weight is None:
+        return to_input, to_target
+    return to_input, to_target * _along(weight, input, dim), None
+
+
+# -- the public functions of classes -----------------------------------------------------------------------------------------
+
+
+def _check_classes(name: str, input, target, weight) -> None:
+    """Shapes and dtypes of logits ``(N, C, ...)`` or ``(C,)`` with class indices ``(N, ...)`` or ``()``."""
+    if not input.ndim:
+        raise ValueError(f"Expected 1 or more dimensions (got 0) in {name}")
+    if target.dtype.name not in ("int64", "uint8"):
+        raise RuntimeError(f"{name}(): expected scalar type Long but found {_printed(target.dtype)}")
+    if input.ndim > 1:
+        if not target.ndim or input.shape[0] != target.shape[0]:
+            got = target.shape[0] if target.ndim else 0
+            raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({got}).")
+        expected = (input.shape[0], *input.shape[2:])
+        if tuple(target.shape) != expected:
+            raise RuntimeError(f"{name}(): Expected target size {list(expected)}, got {list(target.shape)}")
+    elif target.ndim:
+        if target.ndim == 1 and target.shape[0] == 1:
+            return
+        raise ValueError(f"{name}(): expected a 0-dim target for an input of shape {list(input.shape)}, got {list(target.shape)}")
+    _check_weight(name, input, weight)
+
+
+def _check_weight(name: str, input, weight) -> None:
+    classes = input.shape[_class_dim(input)]
+    if weight is not None and tuple(weight.shape) != (classes,):
+        raise RuntimeError(f"{name}(): weight tensor should be defined either for all {classes} classes or no classes but got weight "
+                           f"tensor of shape: {list(weight.shape)}")
+
+
+def _printed(d) -> str:
+    from .elementwise import _PRINTED
+    return _PRINTED.get(d.name, d.name)
+
+
+@function("nn.functional")
+def cross_entropy(input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean",
+                  label_smoothing: float = 0.0):
+    """The cross entropy of logits ``input`` ``(N, C, ...)`` or ``(C,)`` with class indices or class probabilities.
+
+    ``target`` has class indices (int64, without the class dimension; ``ignore_index`` ones count for nothing) or, with the shape and
+    a floating dtype like ``input``, probabilities. ``weight`` ``(C,)`` scales classes; a mean divides by the total weight.
+    ``label_smoothing`` in [0, 1] mixes the target with the uniform distribution.
+    """
+    reduction = reduction_name(reduction, size_average, reduce)
+    if not 0.0 <= label_smoothing <= 1.0:
+        raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
+    if input.ndim and input.shape == target.shape and target.dtype.category == 2:
+        if ignore_index >= 0:
+            raise RuntimeError("ignore_index is not supported for floating point target")
+        _check_weight("cross_entropy_loss", input, weight)
+        return _soft_cross_entropy(input, target, weight, label_smoothing, reduction)
+    if input.shape == target.shape and input.ndim:
+        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {_printed(target.dtype)}")
+    _check_classes("cross_entropy_loss", input, target, weight)
+    if input.ndim == 1 and target.ndim:
+        target = reshaped(target, ())
+    return _cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction)[0]
+
+
+@function("nn.functional")
+def nll_loss(input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"):
+    """The negative log likelihood of class indices ``target`` under log-probabilities ``input`` ``(N, C, ...)`` or ``(C,)``."""
+    reduction = reduction_name(reduction, size_average, reduce)
+    _check_classes("nll_loss", input, target, weight)
+    if input.ndim == 1 and target.ndim:
+        target = reshaped(target, ())
+    return _nll_loss(input, target, weight, ignore_index, reduction)[0]
+
+
+# -- distances to target values ----------------------------------------------------------------------------------------------
+
+
+def _check_broadcast(name: str, input, target) -> None:
+    if isinstance(target, Tensor) and target.shape != input.shape:
+        warnings.warn(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead "
+                      "to incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=4)
+
+
+def _count(input, target) -> int:
+    n = 1
+    for size in broadcast_shapes(input.shape, target.shape):
+        n *= size
+    return n
+
+
+@operator("mse_loss(Tensor input, Tensor target, str reduction)", namespace=None, opmath=True)
+def _mse_loss(input, target, reduction):
+    difference = input - target
+    return reduced(difference * difference, reduction)
+
+
+@_mse_loss.gradient
+def _(grad, saved):
+    scale = 2 / _count(saved.input, saved.target) if saved.reduction == "mean" and _count(saved.input, saved.target) else 2
+    gradient = (saved.input - saved.target) * (grad * scale)
+    return gradient, -gradient
+
+
+@function("nn.functional")
+def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
+    """``(input - target)**2``, each scaled by ``weight`` if given, reduced (a weighted mean divides by the weights' sum)."""
+    reduction = reduction_name(reduction, size_average, reduce)
+    _check_broadcast("mse_loss", input, target)
+    if weight is not None:
+        return _weighted_distance(_mse_loss, input, target, weight, reduction)
+    return _mse_loss(input, target, reduction)
+
+
+def _weighted_distance(loss, input, target, weight, reduction: str):
+    if weight.shape != input.shape:
+        raise ValueError("Weights and input must have the same size.")
+    losses = loss(input, target, "none") * weight
+    if reduction == "mean":
+        return sum(losses) / sum(weight)
+    return sum(losses) if reduction == "sum" else losses
