@@ -299,43 +299,53 @@ def _finish(rule, window, holders, names, results, numbers: int) -> Backward:
             nbytes = r._storage.nbytes
             specs.append(r._spec if r._spec.nbytes == nbytes else make_spec((nbytes,), (1,), dtypes.uint8))
         described.append(("fresh", slots.index(slot), r._spec, r._offset))
-    code_list, reads = _live(window.code, slots)
+    code_list, slots, scalars, reads = _live(window.code, slots, list(window.scalars))
     uses = [k for k in range(len(names)) if -k - 1 in reads]
     used |= {names[k] for k in uses}
     code = None
     if slots:
         renamed = {-k - 1: -j - 1 for j, k in enumerate(uses)}
         code_list = [_rename(instruction, renamed) for instruction in code_list]
-        trace = Trace(code_list, slots, list(window.scalars))
+        trace = Trace(code_list, slots, scalars)
         code = Code(_BackwardOperator(rule.operator), rule, tuple([holders.specs[k] for k in uses]), tuple(specs), (), numbers, trace,
                     any(i[0].sited for i in code_list))
     return Backward(code, described, [names[k] for k in uses], len(rule.results), {n[1] for n in used if n[0] == "s"})
 
 
-def _live(code: list, slots: list) -> tuple[list, set]:
-    """All instructions (slots and scalars stay numbered as they are), and the input slots that live ones read."""
-    firsts, next_slot = [], 0
+def _live(code: list, slots: list, scalars: list) -> tuple[list, list, list, set]:
+    """What is needed for ``slots``: instructions, slots and scalars numbered anew, and the input slots that are read."""
+    firsts, next_slot, first_scalars, next_scalar = [], 0, [], 0
     for instruction in code:
         firsts.append(next_slot)
+        first_scalars.append(next_scalar)
         next_slot += len(instruction[0].outputs)
-    needed, reads = set(slots), set()
-    for instruction, first in zip(reversed(code), reversed(firsts)):
+        next_scalar += instruction[0].scalars
+    needed, live = set(slots), []
+    for k in range(len(code) - 1, -1, -1):
+        instruction = code[k]
         operands = [o[0] if o.__class__ is tuple else o for o in instruction[1:]]
-        made = range(first, first + len(instruction[0].outputs))
         written = [operands[i] for i in instruction[0].mutates]
-        if needed.intersection(made) or needed.intersection(written):
+        if needed.intersection(range(firsts[k], firsts[k] + len(instruction[0].outputs))) or needed.intersection(written):
             needed.update(operands)
-    return code, {s for s in needed if s < 0}
+            live.append(k)
+    live.reverse()
+    renamed, kept_scalars = {}, []
+    for k in live:
+        for i in range(len(code[k][0].outputs)):
+            renamed[firsts[k] + i] = len(renamed)
+        kept_scalars += scalars[first_scalars[k]:first_scalars[k] + code[k][0].scalars]
+    kept = [_rename(code[k], renamed) for k in live]
+    return kept, [renamed[s] for s in slots], kept_scalars, {s for s in needed if s < 0}
 
 
 def _rename(instruction, renamed):
-    """The instruction with its input slots renumbered; dead ones may name an input that is not passed."""
+    """The instruction with its slots renumbered."""
     operands = []
     for o in instruction[1:]:
         if o.__class__ is tuple:
-            operands.append((renamed.get(o[0], o[0]) if o[0] < 0 else o[0], o[1]))
+            operands.append((renamed.get(o[0], o[0]), o[1]))
         else:
-            operands.append(renamed.get(o, o) if o < 0 else o)
+            operands.append(renamed.get(o, o))
     return (instruction[0], *operands)
 
 
