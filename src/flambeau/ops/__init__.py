@@ -2,9 +2,11 @@
 from . import views, copying, creation
 from . import selection, arithmetic, comparison, logical, rounding, complex_numbers, transcendental, powers, clamping
 from . import special_functions, activations
-from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering
+from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, rearranging, triangular, padding, embedding
 from . import reductions, softmax, statistics, losses, normalization, dropout
+from . import matmul, scaled_products, contraction
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
+from . import random
 from types import SimpleNamespace
 
 from .registry import NAMESPACES
