@@ -1,5 +1,120 @@
-"""flambeau: PyTorch's interface, written and compiled in Python."""
-from . import ops
+"""flambeau: PyTorch's interface, written and compiled in Python.
+
+``import flambeau as torch``. Everything that makes tensors and computes with them is here; libraries such as
+``flambeau.nn`` are imported when they are first named.
+"""
+
+from __future__ import annotations
+
+import math as _math
+from importlib import import_module as _import_module
+from typing import Any as _Any
+
+from . import autograd, ops
+from .autograd import (
+    enable_grad,
+    inference_mode,
+    is_anomaly_enabled,
+    is_grad_enabled,
+    is_inference_mode_enabled,
+    no_grad,
+    set_grad_enabled,
+)
+from .autograd.anomaly import is_anomaly_check_nan_enabled, set_anomaly_enabled
+from .dtypes import (
+    bfloat16,
+    complex64,
+    complex128,
+    dtype,
+    finfo,
+    float16,
+    float32,
+    float64,
+    iinfo,
+    int8,
+    int16,
+    int32,
+    int64,
+    uint8,
+    uint16,
+    uint32,
+    uint64,
+)
 from .lazy import run as _run
+from .lazy.spec import Size
+from .modes import (
+    are_deterministic_algorithms_enabled,
+    compile,
+    get_deterministic_debug_mode,
+    get_float32_matmul_precision,
+    get_num_interop_threads,
+    is_deterministic_algorithms_warn_only_enabled,
+    is_warn_always_enabled,
+    set_deterministic_debug_mode,
+    set_flush_denormal,
+    set_float32_matmul_precision,
+    set_num_interop_threads,
+    set_warn_always,
+    use_deterministic_algorithms,
+)
+from .ops.overrides import DisableTorchFunctionSubclass
+from .printing import set_printoptions
+from .runtime.devices import (
+    channels_last,
+    channels_last_3d,
+    contiguous_format,
+    device,
+    layout,
+    memory_format,
+    preserve_format,
+    sparse_coo,
+    sparse_csr,
+    strided,
+)
+from .runtime.memory import OutOfMemoryError
+from .runtime.threads import get_num_threads, set_num_threads
 from .tensor import Tensor
+from .version import __version__
+
+# Every function and class that the operators registered for this namespace.
 globals().update(ops.NAMESPACES["torch"])
+
+half, double, short, long = float16, float64, int16, int64
+cfloat, cdouble = complex64, complex128
+inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
+
+_SUBMODULES = frozenset({
+    "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
+    "func", "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
+    "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils",
+    "version", "vision", "xpu",
+})  # fmt: skip
+_LAZY = {
+    "load": "serialization",
+    "save": "serialization",
+    "vmap": "func",
+    "autocast": "amp",
+    "GradScaler": "amp",
+}
+
+
+def __getattr__(name: str) -> _Any:
+    if name in _LAZY:
+        found = getattr(_import_module(f"{__name__}.{_LAZY[name]}"), name)
+        globals()[name] = found
+        return found
+    if name in _SUBMODULES:
+        try:
+            return _import_module(f"{__name__}.{name}")
+        except ModuleNotFoundError as error:
+            if error.name != f"{__name__}.{name}":
+                raise
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *_LAZY, *_SUBMODULES})
+
+
+# These names of dtypes shadow Python's own: nothing below may use them as types.
+float, int, bool = float32, int32, ops.creation.dtypes.bool_  # noqa: A001

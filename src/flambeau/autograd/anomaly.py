@@ -13,6 +13,16 @@ def is_anomaly_enabled() -> bool:
     return enabled
 
 
+def is_anomaly_check_nan_enabled() -> bool:
+    """Whether anomaly detection looks for NaN gradients."""
+    return _check_nan
+
+
+def set_anomaly_enabled(mode: bool, check_nan: bool = True) -> None:
+    """Turn anomaly detection on or off."""
+    set_detect_anomaly(mode, check_nan)
+
+
 class set_detect_anomaly:
     """Turn anomaly detection on or off; as a function or as a context manager."""
 

@@ -1,12 +1,12 @@
 """Operators: one file a family; each attaches its methods to Tensor and exports its functions."""
 from . import views, copying, creation
 from . import selection, arithmetic, comparison, logical, rounding, complex_numbers, transcendental, powers, clamping
-from . import special_functions, activations
+from . import special_functions, special_aliases, activations, floating_parts, ternary, special_polynomials, special_extras
 from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, rearranging, triangular, padding, embedding
 from . import reductions, softmax, statistics, losses, normalization, dropout
 from . import matmul, scaled_products, contraction
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
-from . import random
+from . import random, properties, legacy_types
 from types import SimpleNamespace
 
 from .registry import NAMESPACES

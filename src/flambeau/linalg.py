@@ -1,0 +1,7 @@
+"""The operators of ``torch.linalg``."""
+
+from __future__ import annotations
+
+from .ops.registry import NAMESPACES
+
+globals().update(NAMESPACES.get("linalg", {}))
