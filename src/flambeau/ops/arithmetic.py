@@ -108,7 +108,7 @@ def _(grad, saved):
     return (-grad, grad) if isinstance(saved.other, Tensor) else -grad
 
 
-@operator("add(Tensor input, Tensor other, *, Scalar alpha)", namespace=None, opmath=True, inplace=True)
+@operator("add(Tensor input, Tensor other, Scalar alpha)", namespace=None, opmath=True, inplace=True)
 def _add_multiple(input, other, alpha):
     return _add(input, mul(other.to(result_type_of((input, other))), alpha))
 
@@ -121,7 +121,7 @@ def _(grad, saved):
     return grad, grad * conjugated(saved.alpha)
 
 
-@operator("sub(Tensor input, Tensor other, *, Scalar alpha)", namespace=None, opmath=True, inplace=True)
+@operator("sub(Tensor input, Tensor other, Scalar alpha)", namespace=None, opmath=True, inplace=True)
 def _sub_multiple(input, other, alpha):
     return _sub(input, mul(other.to(result_type_of((input, other))), alpha))
 

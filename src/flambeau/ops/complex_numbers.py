@@ -54,7 +54,7 @@ def _(grad, saved):
 
 @view("imag(Tensor input)", namespace=None, method=False)
 def _imag(spec):
-    return spec.shape, tuple([s * 2 for s in spec.stride]), 1, spec.dtype.to_real()
+    return spec.shape, tuple([s * 2 for s in spec.stride]), 1 if spec.numel else 0, spec.dtype.to_real()
 
 
 @_imag.gradient

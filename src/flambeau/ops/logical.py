@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from ..tensor import Tensor
-from .arithmetic import HIDDEN, as_operand, dtype_of, swapped
+from .arithmetic import HIDDEN, dtype_of, swapped
 from .elementwise import binary, elementwise, refusal, unary
 from .infix import attach_infix
 from .overrides import write_out
@@ -52,10 +52,7 @@ def _bitwise(name: str, numpy_function, lowering: str, refuse: str = "fc", kerne
 
     @function(name=name, method=name)
     def public(input, other, *, out=None):
-        if input.__class__ in NUMBERS:
-            result = exchanged(other, input) if isinstance(other, Tensor) else plain(as_operand(input), other)
-        else:
-            result = plain(input, other)
+        result = exchanged(other, input) if input.__class__ in NUMBERS and isinstance(other, Tensor) else plain(input, other)
         return result if out is None else write_out(name, result, out)
 
     return plain, exchanged, public

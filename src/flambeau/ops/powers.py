@@ -7,7 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..compiler.graph import Param
 from ..tensor import Tensor
-from .arithmetic import HIDDEN, WITH_INPLACE, as_operand, swapped
+from .arithmetic import HIDDEN, WITH_INPLACE, swapped
 from .creation import filled
 from .elementwise import binary, refusal, unary
 from .infix import attach_infix, known
@@ -156,8 +156,8 @@ def square_(input):
 @function(method=True)
 def float_power(input, exponent, *, out=None):
     """``input ** exponent`` computed in double precision (complex128 for complex operands)."""
-    if input.__class__ in NUMBERS and exponent.__class__ in NUMBERS:
-        input = as_operand(input)
+    if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
+        raise TypeError(f"float_power(): expected a tensor among the arguments, got ({type(input).__name__}, {type(exponent).__name__})")
     either_complex = any(v.is_complex() if isinstance(v, Tensor) else isinstance(v, complex) for v in (input, exponent))
     wanted = dtypes.complex128 if either_complex else dtypes.float64
     if not isinstance(input, Tensor):

@@ -42,7 +42,7 @@ def _(grad, saved):
     return grad
 
 
-@operator("round(Tensor input, *, int decimals)", namespace=None, opmath=True, inplace=True)
+@operator("round(Tensor input, int decimals)", namespace=None, opmath=True, inplace=True)
 def _round_decimals(input, decimals):
     if not input.dtype.is_floating_point:
         raise refusal("round_cpu", input.dtype, "bic")

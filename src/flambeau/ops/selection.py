@@ -46,7 +46,7 @@ def where(condition, input=None, other=None, *, out=None):
     With ``condition`` alone: the positions of its true elements, as ``nonzero(condition, as_tuple=True)``.
     """
     if input is None and other is None:
-        from .indexing import nonzero
+        from .searching import nonzero
         return nonzero(condition, as_tuple=True)
     if input is None or other is None:
         raise TypeError("where() takes a condition alone, or a condition with input and other")

@@ -1,4 +1,4 @@
-"""Special functions: error functions, gamma functions, Bessel functions."""
+"""Special functions: error functions, gamma functions, modified Bessel functions of the first kind, entropies."""
 
 from __future__ import annotations
 
@@ -6,22 +6,194 @@ import math
 
 import numpy as np
 
-from .transcendental import analytic
+from ..tensor import Tensor
+from . import special_numerics as numerics
+from .arithmetic import HIDDEN, as_operand
+from .elementwise import binary, elementwise
+from .operator import operator
+from .overrides import write_out
+from .registry import export, function
+from .selection import where
+from .transcendental import analytic, exp, log
+
+# -- error functions -----------------------------------------------------------------------------------------------------
 
 
-def elementary(scalar_function):
-    """The NumPy meaning of a function of one Python float, element by element in double precision."""
-    each = np.frompyfunc(scalar_function, 1, 1)
+def _bell(x):
+    """The derivative of erf."""
+    return exp(-x * x) * (2 / math.sqrt(math.pi))
 
-    def apply(x):
-        return np.asarray(each(x.astype(np.float64)), dtype=np.float64).astype(x.dtype).reshape(x.shape)
+
+def _normal_density(x):
+    return exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+
+
+_SPECIAL = {"namespace": "special", "method": False, "inplace": False, "refuse": "c"}
+
+erf = analytic("erf", numerics.erf, lambda x, y: _bell(x), refuse="c")
+erfc = analytic("erfc", numerics.erfc, lambda x, y: -_bell(x), refuse="c")
+erfinv = analytic("erfinv", numerics.erfinv, lambda x, y: exp(y * y) * (math.sqrt(math.pi) / 2), refuse="c")
+erfcx = analytic("erfcx", numerics.erfcx, lambda x, y: x * y * 2 - 2 / math.sqrt(math.pi), **_SPECIAL)
+ndtri = analytic("ndtri", numerics.ndtri, lambda x, y: exp(y * y / 2) * math.sqrt(2 * math.pi), **_SPECIAL)
+log_ndtr = analytic("log_ndtr", numerics.log_ndtr, lambda x, y: erfcx(x * -math.sqrt(0.5)).reciprocal() * math.sqrt(2 / math.pi), **_SPECIAL)
+ndtr = analytic("ndtr", lambda x: 0.5 * numerics.erfc(-x * x.dtype.type(math.sqrt(0.5))), lambda x, y: _normal_density(x), **_SPECIAL)
+
+# -- gamma functions -----------------------------------------------------------------------------------------------------
+
+digamma = analytic("digamma", numerics.digamma, lambda x, y: polygamma(1, x), refuse="c")
+lgamma = analytic("lgamma", numerics.lgamma, lambda x, y: digamma(x), refuse="c")
+_polygammas: dict = {}
+
+
+def _polygamma(n: int):
+    """The operator of order n, made at first use."""
+    if n not in _polygammas:
+        _polygammas[n] = digamma if n == 0 else analytic(
+            "polygamma", numerics.polygamma(n), lambda x, y: _polygamma(n + 1)(x), refuse="c", lowering=f"polygamma{n}", **HIDDEN)
+    return _polygammas[n]
+
+
+@function()
+def polygamma(n, input, *, out=None):
+    """The n-th derivative of digamma. ``RuntimeError`` for negative ``n``."""
+    if not isinstance(n, int):
+        raise TypeError(f"polygamma(): argument 'n' (position 1) must be int, not {type(n).__name__}")
+    if n < 0:
+        raise RuntimeError("polygamma(n, x) does not support negative n.")
+    result = _polygamma(n)(input)
+    return result if out is None else write_out("polygamma", result, out)
+
+
+def _polygamma_method(self, n):
+    """The n-th derivative of digamma."""
+    return polygamma(n, self)
+
+
+def _polygamma_inplace(self, n):
+    """In-place form of ``polygamma``."""
+    return self.copy_(polygamma(n, self))
+
+
+@operator("mvlgamma(Tensor input, int p)", method=True, out=True, inplace=True)
+def mvlgamma(input, p):
+    """The logarithm of the multivariate gamma function of dimension ``p``. ``RuntimeError`` for ``p`` below 1."""
+    if p < 1:
+        raise RuntimeError("p has to be greater than or equal to 1")
+    total = lgamma(input)
+    for j in range(1, p):
+        total = total + lgamma(input - j / 2)
+    return total + p * (p - 1) / 4 * math.log(math.pi)
+
+
+@mvlgamma.gradient
+def _(grad, saved):
+    slope = digamma(saved.input)
+    for j in range(1, saved.p):
+        slope = slope + digamma(saved.input - j / 2)
+    return grad * slope
+
+
+_zeta = elementwise("special_zeta(Tensor input, Tensor other)", numerics.zeta, rule="float", refuse="c", lowering="zeta", **HIDDEN)
+
+
+def _zeta_of(input, other):
+    return _zeta(input, as_operand(other))
+
+
+@_zeta.gradient
+def _(grad, saved):
+    return None, grad * -saved.input * _zeta(saved.input + 1, saved.other)
+
+
+# -- Bessel functions ----------------------------------------------------------------------------------------------------
+
+i0 = analytic("i0", numerics.bessel_i(0, False), lambda x, y: i1(x), refuse="c")
+i0e = analytic("i0e", numerics.bessel_i(0, True), lambda x, y: i1e(x) - x.sgn() * y, **_SPECIAL)
+i1 = analytic("i1", numerics.bessel_i(1, False), lambda x, y: i0(x) - where(x == 0, 0.5, y / x), **_SPECIAL)
+i1e = analytic("i1e", numerics.bessel_i(1, True), lambda x, y: where(x == 0, 0.5, i0e(x) - y * (x.sgn() + x.reciprocal())), **_SPECIAL)
+
+# -- products with logarithms --------------------------------------------------------------------------------------------
+
+
+def _product_with(logarithm):
+    def apply(x, y):
+        return np.where(np.isnan(y), y, np.where(x == 0, 0, x * logarithm(y)))
 
     return apply
 
 
-def _normal(x):
-    return (-x * x).exp() * (2 / math.sqrt(math.pi))
+_xlogy = binary("xlogy", _product_with(np.log), rule="float", refuse="c", namespace=None, method=False, out=False)
+_xlog1py = binary("special_xlog1py", _product_with(np.log1p), rule="float", refuse="c", lowering="xlog1py", **HIDDEN)
 
 
-erf = analytic("erf", elementary(math.erf), lambda x, y: _normal(x), refuse="c")
-erfc = analytic("erfc", elementary(math.erfc), lambda x, y: -_normal(x), refuse="c")
+def _value(saved):
+    """The second operand as a tensor."""
+    from .powers import _as_tensor
+    return _as_tensor(saved.other, saved.input)
+
+
+@_xlogy.gradient
+def _(grad, saved):
+    x, y = saved.input, _value(saved)
+    by_x = grad * where((x == 0) & (y <= 0), 0, log(y))
+    return (by_x, grad * (x / y)) if isinstance(saved.other, Tensor) else by_x
+
+
+@_xlog1py.gradient
+def _(grad, saved):
+    x, y = saved.input, _value(saved)
+    by_x = grad * where((x == 0) & (y <= -1), 0, (y + 1).log())
+    return (by_x, grad * (x / (y + 1))) if isinstance(saved.other, Tensor) else by_x
+
+
+def _two(name, op, input, other, out):
+    """An operator of which either operand, but not both, may be a number."""
+    if not isinstance(input, Tensor) and not isinstance(other, Tensor):
+        raise TypeError(f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, {type(other).__name__})")
+    result = op(as_operand(input), other)
+    return result if out is None else write_out(name, result, out)
+
+
+@function(method=True)
+def xlogy(input, other, *, out=None):
+    """``input * log(other)``; 0 where ``input`` is 0, NaN where ``other`` is."""
+    return _two("xlogy", _xlogy, input, other, out)
+
+
+@function("special")
+def xlog1py(input, other, *, out=None):
+    """``input * log1p(other)``; 0 where ``input`` is 0, NaN where ``other`` is."""
+    return _two("special_xlog1py", _xlog1py, input, other, out)
+
+
+@function("special")
+def zeta(input, other, *, out=None):
+    """The Hurwitz zeta function: the sum of ``(k + other) ** -input`` over k = 0, 1, ..."""
+    return _two("special_zeta", _zeta_of, input, other, out)
+
+
+def _entropy(x):
+    return np.where(np.isnan(x), x, np.where(x > 0, -x * np.log(np.where(x > 0, x, 1)), np.where(x == 0, x.dtype.type(0), -np.inf)))
+
+
+entr = analytic("entr", _entropy, lambda x, y: -log(x) - 1, **_SPECIAL)
+
+
+@operator("logit(Tensor input, float? eps=None)", method=True, out=True, inplace=True, opmath=True)
+def logit(input, eps):
+    """``log(input / (1 - input))``, of ``input`` kept within ``eps`` and ``1 - eps`` where ``eps`` is given."""
+    from .clamping import at_least, at_most
+    x = input if eps is None else at_most(at_least(input, eps), 1 - eps)
+    return log(x / (1 - x))
+
+
+@logit.gradient
+def _(grad, saved):
+    x, eps = saved.input, saved.eps
+    slope = grad / (x * (1 - x))
+    if eps is None:
+        return where((x < 0) | (x > 1), float("nan"), slope)
+    return where((x < eps) | (x > 1 - eps), 0, slope)
+
+
+Tensor.polygamma, Tensor.polygamma_ = _polygamma_method, _polygamma_inplace

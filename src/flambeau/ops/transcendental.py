@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from .arithmetic import no_derivative
 from .creation import zeros_like
 from .elementwise import elementwise, refusal, unary
 from .promotion import result_type_of
@@ -124,7 +125,7 @@ def _(grad, saved):
     return grad * (saved.input / saved.output), grad * (saved.other / saved.output)
 
 
-nextafter.operator.differentiable_results = (False,)
+nextafter.gradient(no_derivative("nextafter"))
 
 
 @logaddexp.gradient

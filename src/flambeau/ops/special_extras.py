@@ -1,0 +1,72 @@
+"""Rare special functions. Their values come from SciPy, which is an optional extra: without it they raise ``ImportError``."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .arithmetic import no_derivative
+from .elementwise import elementwise
+from .registry import export
+from .special_functions import lgamma
+from .transcendental import exp, floats_only, log
+
+
+def _from_scipy(name: str, scipy_name: str):
+    """SciPy's function on double-precision arrays, imported at first use."""
+
+    def apply(*arrays):
+        try:
+            import scipy.special
+        except ImportError:
+            raise ImportError(f"flambeau: {name} needs SciPy, an optional dependency: pip install scipy") from None
+        values = getattr(scipy.special, scipy_name)(*[a.astype(np.float64) for a in arrays])
+        if scipy_name == "airy":  # Ai, Ai', Bi, Bi'
+            values = values[0]
+        return np.asarray(values).astype(arrays[0].dtype)
+
+    return apply
+
+
+_OF_ONE = {"airy_ai": "airy", "bessel_j0": "j0", "bessel_j1": "j1", "bessel_y0": "y0", "bessel_y1": "y1", "modified_bessel_k0": "k0",
+           "modified_bessel_k1": "k1", "scaled_modified_bessel_k0": "k0e", "scaled_modified_bessel_k1": "k1e"}
+
+
+def _declare(name: str, numpy_function) -> None:
+    op = elementwise(f"special_{name}(Tensor input)", numpy_function, rule="float", refuse="c", namespace=None, method=False,
+                     inplace=False, doc=f"The function {name.replace('_', ' ')}.")
+    op.gradient(no_derivative(f"special_{name}"))
+    export("special", name, op)
+
+
+def _spherical_bessel_j0(x):
+    return np.where(np.isinf(x), 0, np.where(x == 0, 1, np.sin(x) / np.where(x == 0, 1, x)))
+
+
+for _name, _scipy_name in _OF_ONE.items():
+    _declare(_name, _from_scipy(_name, _scipy_name))
+_declare("spherical_bessel_j0", _spherical_bessel_j0)
+
+# -- incomplete gamma functions ------------------------------------------------------------------------------------------
+
+igamma = elementwise("igamma(Tensor input, Tensor other)", _from_scipy("igamma", "gammainc"), rule=floats_only("igamma_cpu"))
+igammac = elementwise("igammac(Tensor input, Tensor other)", _from_scipy("igammac", "gammaincc"), rule=floats_only("igammac_cpu"))
+
+
+def _density(saved):
+    """The derivative of igamma by its second argument."""
+    a, x = saved.input, saved.other
+    return exp((a - 1) * log(x) - x - lgamma(a))
+
+
+@igamma.gradient
+def _(grad, saved):
+    return None, grad * _density(saved)
+
+
+@igammac.gradient
+def _(grad, saved):
+    return None, -grad * _density(saved)
+
+
+export("special", "gammainc", igamma)
+export("special", "gammaincc", igammac)
