@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..lazy.spec import count
 from .access import Access, overlap
 from .graph import Graph, Operation, View
-from .plans import Dot, Gather, Map, Reduce
+from .plans import Dot, Gather, Index, Map, Reduce
 
 LOOP_DTYPES = frozenset(["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"])
 MAX_NODES = 96
@@ -220,40 +220,66 @@ class Group:
             self.closed = True  # partial results come first, so that nothing of this nest can use the whole one
         return True
 
-    def _add_gather(self, operation: Operation, plan: Gather) -> bool:
-        source, index = operation.inputs
+    def _add_gather(self, operation: Operation, plan: Gather | Index) -> bool:
+        source, *indices = operation.inputs
         shape = operation.code.outputs[0].shape
         level = self._level(shape)
         if level is None or source.value in self.produced or any(w.value == source.value for w in self.writes):
             return False
-        if plan.broadcast:
-            spread = _Spread(shape, tuple(index.spec.stride[0] if d == plan.dim else 0 for d in range(len(shape))))
-            index = View(index.value, index.offset, spread.of(index.spec.dtype))
-        position = self.resolve(index, shape, level)
-        if position is None:
-            return False
-        strides = tuple(0 if d == plan.dim else s for d, s in enumerate(source.spec.stride))
-        moved = _Spread(shape, strides).of(source.spec.dtype)
-        over = self.domain_strides(moved, shape, level)
-        key = ("gather", source.value, source.offset, over, level, source.spec.shape[plan.dim],
-               source.spec.stride[plan.dim] * source.spec.dtype.itemsize, operation.site)
+        strides, axes, places = _gather_geometry(plan, source.spec, indices, shape)
+        positions = []
+        for view, place in zip(indices, places):
+            node = self.resolve(View(view.value, view.offset, _Spread(shape, place, view.spec.dtype)), shape, level)
+            if node is None:
+                return False
+            positions.append(self._position(self.cast(node, "int64"), plan))
+        over = self.domain_strides(_Spread(shape, strides, source.spec.dtype), shape, level)
+        size = source.spec.dtype.itemsize
+        axes = tuple((n, step * size) for n, step in axes)
+        dims = (plan.dim,) if plan.__class__ is Gather else plan.dims
+        bounds = tuple((d, source.spec.shape[d]) for d in dims)
+        key = ("gather", source.value, source.offset, over, level, axes, (operation.site, bounds))
         self.gathers.append(key)
-        node = self.node("gather", source.spec.dtype.name, (self.cast(position, "int64"),), key, level)
+        node = self.node("gather", source.spec.dtype.name, tuple(positions), key, level)
         made = self.domain_strides(operation.code.outputs[0], shape, level)
         self.produced[operation.outputs[0]] = Loaded(operation.outputs[0], 0, made, source.spec.dtype.name, level, node)
         return True
+
+    def _position(self, node: int, plan) -> int:
+        """An index as the kernel takes it: it counts negative ones from the end, so where that is not meant they are moved far out."""
+        if plan.__class__ is Index and plan.wrap:
+            return node
+        zero = self.scalar(("const", 0), "int64")
+        far = self.node("sub", "int64", (node, self.scalar(("const", FAR), "int64")))
+        return self.node("where", "int64", (self.node("lt", "bool", (node, zero)), far, node))
+
+
+FAR = 1 << 40  # see Group._position; the message of an index error adds it again
+
+
+def _gather_geometry(plan, source, indices, shape):
+    """``(strides of the source over the result, (size, stride) of each indexed axis, strides of each index over the result)``."""
+    if plan.__class__ is Gather:
+        strides = tuple(0 if d == plan.dim else s for d, s in enumerate(source.stride))
+        return strides, [(source.shape[plan.dim], source.stride[plan.dim])], [_stretched(indices[0].spec, len(shape), 0)]
+    rest = [source.stride[d] for d in range(source.ndim) if d not in plan.dims]
+    block = len(shape) - len(rest)
+    strides = (*rest[:plan.at], *[0] * block, *rest[plan.at:])
+    places = [_stretched(v.spec, block, plan.at, len(shape)) for v in indices]
+    return strides, [(source.shape[d], source.stride[d]) for d in plan.dims], places
+
+
+def _stretched(spec, block: int, at: int, ndim: int | None = None) -> tuple[int, ...]:
+    """The strides of an index over ``block`` dims of the result, which begin at ``at``."""
+    own = [0] * (block - spec.ndim) + [0 if size == 1 else step for size, step in zip(spec.shape, spec.stride)]
+    return tuple([0] * at + own + [0] * ((ndim or block) - at - block))
 
 
 class _Spread:
     """A geometry for ``domain_strides``: any strides over a shape."""
 
-    def __init__(self, shape, stride):
-        self.shape, self.stride, self.ndim = tuple(shape), stride, len(shape)
-        self.dtype = None
-
-    def of(self, dtype):
-        self.dtype = dtype
-        return self
+    def __init__(self, shape, stride, dtype):
+        self.shape, self.stride, self.ndim, self.dtype = tuple(shape), tuple(stride), len(shape), dtype
 
 
 PREDICATES = frozenset(["eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not", "isnan", "isinf",
@@ -264,7 +290,7 @@ def fusible(operation: Operation, supported) -> bool:
     """Whether a loop nest can compute the operation; ``supported(op, dtype)`` asks the target."""
     code = operation.code
     plan = code.extra
-    if plan.__class__ not in (Map, Reduce, Gather):
+    if plan.__class__ not in (Map, Reduce, Gather, Index):
         return False
     if any(v.spec.dtype.name not in LOOP_DTYPES for v in operation.inputs) or any(s.dtype.name not in LOOP_DTYPES for s in code.outputs):
         return False
@@ -272,7 +298,7 @@ def fusible(operation: Operation, supported) -> bool:
         return plan.compute.name in LOOP_DTYPES and (plan.op == "identity" or supported(plan.op, plan.compute.name))
     if plan.__class__ is Reduce:
         return bool(plan.dims) or not operation.inputs[0].spec.ndim
-    return operation.inputs[1].spec.dtype.name in ("int64", "int32")
+    return all(v.spec.dtype.name in ("int64", "int32") and v.spec.numel for v in operation.inputs[1:])
 
 
 class Single:

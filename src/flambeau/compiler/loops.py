@@ -226,8 +226,8 @@ class _Builder:
             if op == "load":
                 attr = self._argument(attr[1], attr[2], attr[3], attr[4], dtype)
             elif op == "gather":
-                self.sites.append(attr[7])
-                attr = (self._argument(attr[1], attr[2], attr[3], attr[4], dtype, gather=((attr[5], attr[6]),)), 1)
+                self.sites.append(attr[6])
+                attr = (self._argument(attr[1], attr[2], attr[3], attr[4], dtype, gather=attr[5]), len(attr[5]))
             elif op == "scalar":
                 attr = self.scalar_index.setdefault(attr, len(self.scalar_index))
             position[n] = len(nodes)

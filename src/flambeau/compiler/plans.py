@@ -39,10 +39,18 @@ class Dot(NamedTuple):
 
 
 class Gather(NamedTuple):
-    """``out[i...] = input`` at the index of the second input along ``dim``, elsewhere at the same position.
-
-    The index has the output's shape (``broadcast`` False), or it is one-dimensional and indexes ``dim`` alone (True).
-    """
+    """``result[..., j, ...] = input[..., index[..., j, ...], ...]`` along ``dim``; no index is negative."""
 
     dim: int
-    broadcast: bool
+
+
+class Index(NamedTuple):
+    """Positions for the dimensions ``dims`` of the input, broadcast to one shape.
+
+    The result has the input's other dimensions in order, with that shape put in at ``at``. With ``wrap``, negative positions count from
+    the end; else they are out of range.
+    """
+
+    dims: tuple[int, ...]
+    at: int
+    wrap: bool

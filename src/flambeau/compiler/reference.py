@@ -74,12 +74,13 @@ def execute(graph, inputs, outputs, scalars, sites, kernels=None) -> None:
                 else:
                     apply(operation, buffers, bases, scalars)
             except IndexError as error:
-                failure = failure or _located(error, sites.get(operation.site))
+                failure = failure or located(error, sites.get(operation.site))
     if failure is not None:
         raise failure
 
 
-def _located(error: IndexError, site) -> IndexError:
+def located(error: IndexError, site) -> IndexError:
+    """The error with the line that recorded the operation."""
     return IndexError(f"{error} (recorded at {site})" if site else str(error))
 
 

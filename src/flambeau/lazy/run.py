@@ -6,6 +6,7 @@ import os
 
 from ..compiler import reference
 from ..compiler.graph import expand
+from ..compiler.report import log, note_program
 from ..runtime.memory import allocate
 from . import window as _window
 
@@ -39,14 +40,19 @@ def run_window(window) -> None:
     if entry is None:
         entry = _remember(key, Entry(expand(code, len(inputs), key[1])))
     entry.seen += 1
+    log.windows += 1
+    if log.watching:
+        log.sites[_window.user_line()] += 1
     for storage in outputs:
         if storage is not None:
             storage.buffer = allocate(storage.nbytes)
     if entry.program is None and worth_compiling(entry):
         entry.program = _compile(entry.graph)
+        note_program(entry.program, _window.user_line() if log.watching else None)
     if entry.program is None:
         reference.execute(entry.graph, inputs, outputs, scalars, sites, _kernels())
     else:
+        log.compiled_windows += 1
         entry.program.run(inputs, outputs, scalars, sites)
 
 

@@ -10,7 +10,7 @@ import numpy as np
 from ....runtime import jit, memory
 from ....runtime.threads import Base, Launch, Phase, Program, Scalar, get_num_threads, scalar_cell
 from ... import reference
-from ...fusion import Fused, Group, Single, fuse
+from ...fusion import FAR, Fused, Group, Single, fuse
 from ...graph import Graph
 from ...loops import PARTIAL, Nest, Partial, lower
 from ...plans import Dot
@@ -61,11 +61,17 @@ class Compiled:
         arena = memory.allocate(self.arena_bytes)
         scratch = memory.allocate(self.scratch * get_num_threads())
         bases += (arena.address, scratch.address)
+        failure = None
         for segment in self.segments:
             if segment.__class__ is Program:
                 segment.run(bases, [scalars[i] for i in self.scalar_numbers])
-            else:
+                continue
+            try:
                 self._refer(segment, inputs, outputs, held, scalars)
+            except IndexError as error:  # the rest is still computed: nothing else is lost
+                failure = failure or reference.located(error, sites.get(segment.site))
+        if failure is not None:
+            raise failure
         if self.errors is not None and self.errors.any():
             self._raise(sites)
 
@@ -83,11 +89,13 @@ class Compiled:
             reference.apply(operation, buffers, bases, scalars)
 
     def _raise(self, sites) -> None:
-        for (index, failed), (site, size) in zip(self.errors.reshape(-1, 2).tolist(), self.error_sites):
+        for (index, failed), (site, bounds) in zip(self.errors.reshape(-1, 2).tolist(), self.error_sites):
             if failed:
                 self.errors[:] = 0
+                index = index + FAR if index < -FAR // 2 else index
                 where = f" (recorded at {sites[site]})" if site in sites else ""
-                raise IndexError(f"index {index} is out of bounds for dimension with size {size}{where}")
+                dim, size = next((b for b in bounds if not -b[1] <= index < b[1]), bounds[0])
+                raise IndexError(f"index {index} is out of bounds for dimension {dim} with size {size}{where}")
 
 
 class _Planner:
@@ -256,8 +264,7 @@ class _Planner:
             cells[where.scratch], cells[where.scratch_bytes] = Base(self.scratch_base, 0), _SCRATCH_BYTES
         if nest.sites:
             cells[where.error] = self.compiled.errors.ctypes.data + 16 * len(self.error_sites)
-            size = next((b.gather[0][0] for b in nest.bindings if b.gather), 0)
-            self.error_sites += [(site, size) for site in nest.sites]
+            self.error_sites += nest.sites
         for place, binding in zip(where.args, nest.bindings):
             cells[place.pointer] = self._cell(binding.value, binding.offset, i)
             for cell, step in [*zip(place.outer, binding.outer), *zip(place.middle, binding.middle)]:
