@@ -9,10 +9,10 @@ import numpy as np
 from .. import dtypes
 from ..tensor import Tensor
 from . import overrides
-from .slicing import row, view_at
+from .slicing import row, view_at, whole
 
 
-class _Plan:
+class Plan:
     """A normalised index: a basic key, then index tensors for dimensions of the view that it takes."""
 
     __slots__ = ("key", "name", "indices")
@@ -33,7 +33,7 @@ def _is_sequence(entry) -> bool:
     return isinstance(entry, (list, tuple, range, np.ndarray))
 
 
-def _slice_bounds(entry: slice, size: int) -> tuple[int, int, int]:
+def slice_bounds(entry: slice, size: int) -> tuple[int, int, int]:
     """``(start, length, step)`` of a slice of a dimension of ``size``."""
     step = 1 if entry.step is None else _bound(entry.step)
     if step <= 0:
@@ -75,8 +75,11 @@ def _as_index(sequence) -> Tensor:
     return made.to(dtypes.int64) if not made.numel() and made.dtype.category >= 2 else made
 
 
-def _plan(shape, index) -> _Plan:
-    """Normalise an index of a tensor of ``shape``. Raises ``IndexError`` for what does not fit."""
+def plan(shape, index, *, positions: bool = False) -> Plan:
+    """Normalise an index of a tensor of ``shape``. Raises ``IndexError`` for what does not fit.
+
+    With ``positions`` an integer tensor without dimensions is an index tensor like others, not an int.
+    """
     entries = _entries(index)
     ndim = len(shape)
     spoken_for = sum(map(_consumed, entries))
@@ -98,11 +101,11 @@ def _plan(shape, index) -> _Plan:
             viewed += 1
             name = "UnsqueezeBackward0"
         elif isinstance(entry, slice):
-            key.append(_slice_bounds(entry, shape[d]))
+            key.append(slice_bounds(entry, shape[d]))
             viewed += 1
             d += 1
             name = "SliceBackward0"
-        elif _is_int(entry):
+        elif _is_int(entry) and not (positions and isinstance(entry, Tensor)):
             key.append(_position(int(entry), d, shape[d]))
             d += 1
             name = "SelectBackward0"
@@ -114,7 +117,7 @@ def _plan(shape, index) -> _Plan:
             indices.extend([(viewed + i, x) for i, x in enumerate(found)])
             viewed += max(taken, 1)
             d += taken
-    return _Plan(tuple(key), name, indices)
+    return Plan(tuple(key), name, indices)
 
 
 def _position(index: int, d: int, size: int) -> int:
@@ -125,7 +128,7 @@ def _position(index: int, d: int, size: int) -> int:
 
 def _advanced(entry, shape, d: int) -> tuple[int, list[Tensor]]:
     """``(dimensions taken, an index tensor for each)``; a lone bool takes none and indexes a dimension that is inserted for it."""
-    from .creation import full, zeros
+    from .creation import zeros
     if isinstance(entry, (bool, np.bool_)):
         return 0, [zeros((int(entry),), dtype=dtypes.int64)]
     if not isinstance(entry, Tensor):
@@ -135,7 +138,6 @@ def _advanced(entry, shape, d: int) -> tuple[int, list[Tensor]]:
         return _masked(entry, shape, d)
     if entry.dtype not in (dtypes.int64, dtypes.int32):
         raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors (got {entry.dtype})")
-    del full
     return 1, [entry]
 
 
@@ -161,12 +163,12 @@ def get_item(self, index):
             return overrides.offer(get_item, (self, index), {})
     if index.__class__ is int:
         return row(self, index)
-    plan = _plan(self._spec.shape, index)
-    viewed = view_at(self, plan.key, plan.name) if plan.key or not plan.indices else self
-    if not plan.indices:
+    found = plan(self._spec.shape, index)
+    viewed = view_at(self, found.key, found.name) if found.key or not found.indices else self
+    if not found.indices:
         return viewed
     from .gathering import index_at
-    return index_at(viewed, plan.indices)
+    return index_at(viewed, found.indices)
 
 
 Tensor.__getitem__ = get_item
@@ -191,14 +193,14 @@ def set_item(self, index, value):
     if overrides.active((self, index, value)):
         overrides.offer(set_item, (self, index, value), {})
         return
-    plan = _plan(self._spec.shape, index)
+    found = plan(self._spec.shape, index)
     value = _value_for(self, value)
-    if not plan.indices:
-        target = view_at(self, plan.key, plan.name)
+    if not found.indices:
+        target = view_at(self, found.key, found.name)
         target.copy_(_without_leading_ones(value, target.ndim))
         return
     from .scattering import put_at
-    put_at(view_at(self, plan.key, plan.name), plan.indices, value)
+    put_at(view_at(self, found.key, found.name), found.indices, value)
 
 
 Tensor.__setitem__ = set_item

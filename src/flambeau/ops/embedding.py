@@ -1,0 +1,193 @@
+"""Looking rows up: ``embedding``, ``embedding_bag`` and ``one_hot``."""
+
+from __future__ import annotations
+
+from .. import dtypes
+from ..autograd.mode import no_grad
+from ..tensor import Tensor, from_array
+from .creation import filled
+from .gathering import index
+from .operator import operator
+from .positions import positions
+from .registry import function
+from .reshaping import reshaped
+from .scattering import index_write
+from .slicing import slice_
+from .views import unsqueeze
+
+
+@operator("embedding(Tensor input, Tensor weight, int padding_idx, bool scale_grad_by_freq)", namespace=None)
+def _embedding(input, weight, padding_idx, scale_grad_by_freq):
+    return index(weight, (input,), (0,), False)
+
+
+@_embedding.gradient
+def _(grad, saved):
+    rows = saved.weight.shape[0]
+    if saved.scale_grad_by_freq:
+        grad = grad / unsqueeze(_frequency(saved.input, rows, grad.dtype), -1)
+    total = filled(tuple(saved.weight.shape), 0, grad.dtype)
+    index_write(total, (saved.input,), grad, (0,), "add")
+    if saved.padding_idx >= 0:
+        slice_(total, 0, saved.padding_idx, saved.padding_idx + 1).zero_()
+    return None, total
+
+
+_embedding.operator.node_name = "EmbeddingBackward0"
+
+
+def _frequency(words: Tensor, rows: int, dtype) -> Tensor:
+    """How often each word occurs among ``words``, for each of them."""
+    counts = filled((rows,), 0, dtype)
+    index_write(counts, (words,), filled((), 1, dtype), (0,), "add")
+    return index(counts, (words,), (0,), False)
+
+
+def _check_words(name: str, words: Tensor) -> None:
+    if words.dtype not in (dtypes.int64, dtypes.int32):
+        raise RuntimeError(f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got {words.dtype} "
+                           f"instead (while checking arguments for {name})")
+
+
+def _padding_row(padding_idx, rows: int) -> int:
+    """``padding_idx`` counted from the front, -1 for none."""
+    if padding_idx is None:
+        return -1
+    if not -rows <= padding_idx < rows:
+        raise AssertionError("Padding_idx must be within num_embeddings")
+    return padding_idx + rows if padding_idx < 0 else padding_idx
+
+
+def _renormalize(weight: Tensor, words: Tensor, max_norm: float, norm_type: float) -> None:
+    """Scale, in place, the rows that are looked up and are longer than ``max_norm`` to that length."""
+    from .searching import unique
+    with no_grad():
+        used = unique(words)
+        rows = index(weight, (used,), (0,), False)
+        lengths = rows.abs().pow(norm_type).sum(-1, keepdim=True).pow(1.0 / norm_type) if norm_type != float("inf") \
+            else rows.abs().amax(-1, keepdim=True)
+        scale = (max_norm / (lengths + 1e-7)).where(lengths > max_norm, filled((), 1, weight.dtype))
+        weight.index_copy_(0, used, rows * scale)
+
+
+@function("nn.functional")
+def embedding(input, weight, padding_idx=None, max_norm=None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
+              sparse: bool = False):
+    """The rows of ``weight`` (words x features) that the int64 or int32 tensor ``input`` names: ``input.shape + (features,)``.
+
+    The row ``padding_idx`` gets no gradient. ``max_norm`` first scales the rows that are used, in place, to at most that
+    ``norm_type``-norm. ``scale_grad_by_freq`` divides the gradients of words by how often they occur. Raises ``IndexError`` when run
+    for words out of range.
+    """
+    if sparse:
+        raise NotImplementedError("flambeau: embedding: argument sparse is not supported yet")
+    _check_words("embedding", input)
+    if weight.ndim != 2:
+        raise RuntimeError("'weight' must be 2-D")
+    row = _padding_row(padding_idx, weight.shape[0])
+    if max_norm is not None:
+        _renormalize(weight, input, max_norm, norm_type)
+    return _embedding(input, weight, row, scale_grad_by_freq)
+
+
+# -- bags ---------------------------------------------------------------------------------------------------------------------
+
+
+@function("nn.functional")
+def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean",
+                  sparse: bool = False, per_sample_weights=None, include_last_offset: bool = False, padding_idx=None):
+    """The sum, mean or maximum (``mode``) of the rows of ``weight`` that each bag of words names: bags x features.
+
+    Bags are the rows of a 2-dim ``input``, or begin at ``offsets`` of a 1-dim one (whose last offset is the end with
+    ``include_last_offset``). Words ``padding_idx`` do not take part; ``per_sample_weights`` (mode "sum") multiply the rows.
+    Empty bags give zeros.
+    """
+    if sparse:
+        raise NotImplementedError("flambeau: embedding_bag: argument sparse is not supported yet")
+    _check_words("embedding_bag", input)
+    _check_bags(input, offsets, mode, per_sample_weights, scale_grad_by_freq)
+    if input.ndim == 2:
+        bags, per_bag = input.shape
+        owner = reshaped(_repeat_rows(bags, per_bag), (bags * per_bag,))
+        input = reshaped(input, (bags * per_bag,))
+        per_sample_weights = None if per_sample_weights is None else reshaped(per_sample_weights, (bags * per_bag,))
+    else:
+        bags, owner = _owners(input, offsets, include_last_offset)
+    row = _padding_row(padding_idx, weight.shape[0])
+    if max_norm is not None:
+        _renormalize(weight, input, max_norm, norm_type)
+    rows = _embedding(input, weight, row, scale_grad_by_freq)
+    if row >= 0:
+        kept = (input != row).nonzero(as_tuple=True)[0]
+        rows, owner = rows.index_select(0, kept), owner.index_select(0, kept)
+        per_sample_weights = None if per_sample_weights is None else per_sample_weights.index_select(0, kept)
+    if per_sample_weights is not None:
+        rows = rows * unsqueeze(per_sample_weights, -1)
+    empty = filled((bags, weight.shape[1]), 0, weight.dtype)
+    if mode == "sum":
+        return empty.index_add(0, owner, rows)
+    return empty.index_reduce(0, owner, rows, "mean" if mode == "mean" else "amax", include_self=False)
+
+
+def _check_bags(words: Tensor, offsets, mode: str, weights, scale_grad_by_freq: bool) -> None:
+    if mode not in ("sum", "mean", "max"):
+        raise ValueError("mode has to be one of sum, mean or max")
+    if words.ndim not in (1, 2):
+        raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {words.ndim}")
+    if words.ndim == 2 and offsets is not None:
+        raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+                         f"However, found offsets of type {type(offsets)}")
+    if words.ndim == 1 and not isinstance(offsets, Tensor):
+        raise ValueError("offsets has to be a 1D Tensor but got None" if offsets is None else "offsets has to be a 1D Tensor")
+    if words.ndim == 1 and offsets.ndim != 1:
+        raise ValueError("offsets has to be a 1D Tensor")
+    if weights is not None and mode != "sum":
+        raise NotImplementedError("embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+                                  f"(got mode='{mode}'). Please open a feature request on GitHub.")
+    if weights is not None and weights.shape != words.shape:
+        raise ValueError(f"embedding_bag: If per_sample_weights ({list(weights.shape)}) is not None, then it must have the same shape as "
+                         f"the input ({list(words.shape)})")
+    if mode == "max" and scale_grad_by_freq:
+        raise ValueError("max mode does not support scaling the gradient by the frequency")
+
+
+def _repeat_rows(bags: int, per_bag: int) -> Tensor:
+    return reshaped(positions(bags), (bags, 1)).expand(bags, per_bag)
+
+
+def _owners(words: Tensor, offsets: Tensor, include_last_offset: bool) -> tuple[int, Tensor]:
+    """The number of bags, and the bag of each word."""
+    import numpy as np
+    starts = np.asarray(offsets._array(), np.int64)
+    if starts.size and starts[0] != 0:
+        raise ValueError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
+    if starts.size and starts[-1] > words.numel():
+        raise ValueError(f"offsets[-1] can not be greater than input's length({words.numel()}), but got offsets[-1] of {starts[-1]}")
+    if include_last_offset:
+        if not starts.size:
+            raise ValueError("include_last_offset: number of offset should be at least 1")
+        starts = starts[:-1]
+    owner = np.searchsorted(starts, np.arange(words.numel()), "right") - 1
+    return len(starts), from_array(owner.astype(np.int64), dtypes.int64)
+
+
+# -- one_hot ------------------------------------------------------------------------------------------------------------------
+
+
+@function("nn.functional")
+def one_hot(tensor, num_classes: int = -1):
+    """int64 zeros with a 1 at each class of an int64 tensor: ``tensor.shape + (num_classes,)``; -1 takes the largest class + 1."""
+    if tensor.dtype is not dtypes.int64:
+        raise RuntimeError("one_hot is only applicable to index tensor of type LongTensor.")
+    if not tensor.numel():
+        if num_classes <= 0:
+            raise RuntimeError("Can not infer total number of classes from empty tensor.")
+        return filled((*tensor.shape, num_classes), 0, dtypes.int64)
+    classes = tensor._array()
+    if classes.min() < 0:
+        raise RuntimeError("Class values must be non-negative.")
+    if num_classes == -1:
+        num_classes = int(classes.max()) + 1
+    elif classes.max() >= num_classes:
+        raise RuntimeError("Class values must be smaller than num_classes.")
+    return (unsqueeze(tensor, -1) == positions(num_classes)).to(dtypes.int64)
