@@ -56,11 +56,31 @@ def sgd(
         kept = [i for i in range(len(params)) if i not in fresh]
         for indices, first in ((fresh, True), (kept, False)):
             if indices:
-                _sgd_momentum(*_pick(indices, params, grads, momentum_buffers), -lr, momentum, 1 - dampening,
-                              weight_decay, weight_decay != 0, nesterov, maximize, first)
+                _sgd_momentum(
+                    *_pick(indices, params, grads, momentum_buffers),
+                    -lr,
+                    momentum,
+                    1 - dampening,
+                    weight_decay,
+                    weight_decay != 0,
+                    nesterov,
+                    maximize,
+                    first,
+                )
         return
-    _sgd_momentum(params, grads, momentum_buffers, -lr, momentum, 1 - dampening,
-                  weight_decay, weight_decay != 0, nesterov, maximize, False)
+    _sgd_momentum(
+        params,
+        grads,
+        momentum_buffers,
+        -lr,
+        momentum,
+        1 - dampening,
+        weight_decay,
+        weight_decay != 0,
+        nesterov,
+        maximize,
+        False,
+    )
 
 
 def _pick(indices: list[int], *lists: list) -> list[list]:
@@ -73,9 +93,13 @@ def _sgd_plain(params, grads, step, weight_decay, decay, maximize):
         param.add_(grad, alpha=step)
 
 
-@recorded("sgd_momentum(Tensor[] params, Tensor[] grads, Tensor[] buffers, Scalar step, Scalar momentum, Scalar share, "
-          "Scalar weight_decay, bool decay, bool nesterov, bool maximize, bool first)")
-def _sgd_momentum(params, grads, buffers, step, momentum, share, weight_decay, decay, nesterov, maximize, first):
+@recorded(
+    "sgd_momentum(Tensor[] params, Tensor[] grads, Tensor[] buffers, Scalar step, Scalar momentum, Scalar share, "
+    "Scalar weight_decay, bool decay, bool nesterov, bool maximize, bool first)"
+)
+def _sgd_momentum(
+    params, grads, buffers, step, momentum, share, weight_decay, decay, nesterov, maximize, first
+):
     grads = _descent(params, grads, weight_decay, decay, maximize)
     for param, grad, buffer in zip(params, grads, buffers):
         if first:
@@ -125,13 +149,42 @@ def adam(
         lists = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs if amsgrad else [])
         if len(chosen) != len(params):
             lists = (*_pick(chosen, *lists[:4]), _pick(chosen, max_exp_avg_sqs)[0] if amsgrad else [])
-        _adam(*lists, 1 - beta1, beta2, 1 - beta2, -lr / first, second, eps, weight_decay, decays, amsgrad, maximize)
+        _adam(
+            *lists,
+            1 - beta1,
+            beta2,
+            1 - beta2,
+            -lr / first,
+            second,
+            eps,
+            weight_decay,
+            decays,
+            amsgrad,
+            maximize,
+        )
 
 
-@recorded("adam(Tensor[] params, Tensor[] grads, Tensor[] means, Tensor[] squares, Tensor[] maxima, Scalar share, Scalar beta2, "
-          "Scalar square_share, Scalar step, Scalar correction, Scalar eps, Scalar weight_decay, int decays, bool amsgrad, bool maximize)")
-def _adam(params, grads, means, squares, maxima, share, beta2, square_share, step, correction, eps, weight_decay,
-          decays, amsgrad, maximize):
+@recorded(
+    "adam(Tensor[] params, Tensor[] grads, Tensor[] means, Tensor[] squares, Tensor[] maxima, Scalar share, Scalar beta2, "
+    "Scalar square_share, Scalar step, Scalar correction, Scalar eps, Scalar weight_decay, int decays, bool amsgrad, bool maximize)"
+)
+def _adam(
+    params,
+    grads,
+    means,
+    squares,
+    maxima,
+    share,
+    beta2,
+    square_share,
+    step,
+    correction,
+    eps,
+    weight_decay,
+    decays,
+    amsgrad,
+    maximize,
+):
     if decays == 2:
         for param in params:
             param.mul_(weight_decay)

@@ -126,7 +126,7 @@ def collate_numpy_array_fn(batch: Sequence, *, collate_fn_map: CollateMap | None
 
 
 def collate_numpy_scalar_fn(batch: Sequence, *, collate_fn_map: CollateMap | None = None) -> Tensor:
-    return ops.as_tensor(batch)
+    return ops.tensor(np.asarray(batch))
 
 
 def collate_float_fn(batch: Sequence[float], *, collate_fn_map: CollateMap | None = None) -> Tensor:
