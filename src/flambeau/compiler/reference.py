@@ -13,10 +13,12 @@ from ..runtime.memory import allocate
 
 def view(buffer, spec, offset: int) -> np.ndarray:
     """A NumPy array over a strided view; bfloat16 shows as its bits in uint16."""
+    if not spec.numel:
+        return np.empty(spec.shape, spec.dtype.numpy)
     itemsize = spec.dtype.itemsize
     array = buffer.array(spec.dtype.numpy, spec.span, offset)
     strides = tuple([s * itemsize for s in spec.stride])
-    return np.lib.stride_tricks.as_strided(array, spec.shape, strides) if spec.numel else array.reshape(spec.shape)
+    return np.lib.stride_tricks.as_strided(array, spec.shape, strides)
 
 
 def widen(array: np.ndarray, dtype) -> np.ndarray:
