@@ -320,6 +320,8 @@ def _extremum_function(name: str, over_all, along, elementwise: str):
     result_type = named_result(name, "values", "indices")
 
     def extremum(input, dim=None, keepdim: bool = False, *, out=None, other=None):
+        if not isinstance(input, Tensor):
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
         if isinstance(dim, Tensor) or other is not None:
             return NAMESPACES["torch"][elementwise](input, dim if other is None else other, out=out)
         if dim is None:
