@@ -10,7 +10,7 @@ from __future__ import annotations
 from ..lazy.spec import count
 from .access import Access, overlap
 from .graph import Graph, Operation, View
-from .plans import Dot, Gather, Index, Map, Reduce
+from .plans import Dot, Gather, Index, Map, Positions, Reduce
 
 LOOP_DTYPES = frozenset(["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"])
 MAX_NODES = 96
@@ -40,8 +40,9 @@ class Loaded:
 class Group:
     """A loop nest in the making. ``nodes`` are ``(op, dtype, inputs, attr)``, as in ``kernel.Node``."""
 
-    def __init__(self, domain: tuple[int, ...]):
+    def __init__(self, domain: tuple[int, ...], virtual: set[int]):
         self.domain = domain
+        self.virtual = virtual  # values that are positions: known without memory
         self.reduced: tuple[int, ...] | None = None
         self.nodes: list[tuple] = []
         self.levels: list[str] = []
@@ -53,6 +54,13 @@ class Group:
         self.operations: list[Operation] = []
         self.gathers: list[tuple] = []
         self.closed = False
+
+    def copy(self) -> Group:
+        """A group that can grow without changing this one."""
+        made = Group(self.domain, self.virtual)
+        for name, value in vars(self).items():
+            setattr(made, name, value.copy() if isinstance(value, (list, dict)) else value)
+        return made
 
     # -- nodes -------------------------------------------------------------------------------------------------------
 
@@ -98,6 +106,8 @@ class Group:
         dtype = view.spec.dtype.name
         strides = self.domain_strides(view.spec, shape, level)
         place = Loaded(view.value, view.offset, strides, dtype, level, -1)
+        if view.value in self.virtual:
+            return self.node("positions", "int64", (), (strides, view.offset // 8), level)
         made = self.produced.get(view.value)
         if made is not None:
             return made.node if made.same_place(place) and self._visible(made.node, level) else None
@@ -137,6 +147,8 @@ class Group:
             return self._add_map(operation, plan)
         if plan.__class__ is Reduce:
             return self._add_reduce(operation, plan)
+        if plan.__class__ is Positions:
+            return self._add_positions(operation)
         return self._add_gather(operation, plan)
 
     def _level(self, shape) -> str | None:
@@ -220,6 +232,14 @@ class Group:
             self.closed = True  # partial results come first, so that nothing of this nest can use the whole one
         return True
 
+    def _add_positions(self, operation: Operation) -> bool:
+        if self.domain != tuple(operation.code.outputs[0].shape):
+            return False
+        node = self.node("positions", "int64", (), ((1,) if self.domain != (1,) else (0,), 0), "element")
+        strides = self.domain_strides(operation.code.outputs[0], self.domain, "element")
+        self.produced[operation.outputs[0]] = Loaded(operation.outputs[0], 0, strides, "int64", "element", node)
+        return True
+
     def _add_gather(self, operation: Operation, plan: Gather | Index) -> bool:
         source, *indices = operation.inputs
         shape = operation.code.outputs[0].shape
@@ -301,6 +321,12 @@ def fusible(operation: Operation, supported) -> bool:
     return all(v.spec.dtype.name in ("int64", "int32") and v.spec.numel for v in operation.inputs[1:])
 
 
+class Nothing:
+    """The place of a step that was united with an earlier one."""
+
+    operations: tuple = ()
+
+
 class Single:
     """A step of one operation that is no loop nest: a matrix product, or what only the reference backend can do."""
 
@@ -317,6 +343,7 @@ class Fused:
         self.steps: list = []
         self.needs: list[set[int]] = []
         self.accesses: dict[int, list[Access]] = {}
+        self.virtual: set[int] = set()
 
     def place(self, operation: Operation, supported) -> None:
         """Put an operation into a step."""
@@ -345,26 +372,48 @@ class Fused:
     def _join(self, operation: Operation, needed: set[int], supported) -> int:
         if not fusible(operation, supported):
             return self._append(Single(operation))
+        domain = _domain(operation)
+        self._unite(sorted(n for n in needed if self.steps[n].__class__ is Group and self.steps[n].domain == domain))
+        needed.clear()
+        reads, writes = _footprint(operation)
+        needed.update(self._needed(reads, writes))
         last = max(needed, default=-1)
         shared = {v.value for v in operation.inputs}
         candidates = [last] if last >= 0 else []
-        candidates += [i for i in range(len(self.steps) - 1, max(last, len(self.steps) - 1 - CANDIDATES), -1)]
+        candidates += range(len(self.steps) - 1, max(last, len(self.steps) - 1 - CANDIDATES), -1)
         for i in candidates:
             group = self.steps[i]
-            if group.__class__ is not Group or not self._related(group, shared):
-                continue
-            if self._blocked(i, needed):
-                continue
-            if group.add(operation):
+            if group.__class__ is Group and self._related(group, shared) and group.add(operation):
                 return i
-        group = Group(_domain(operation))
+        group = Group(domain, self.virtual)
         if not group.add(operation):
             return self._append(Single(operation))
         return self._append(group)
 
-    def _blocked(self, step: int, needed: set[int]) -> bool:
-        """Whether something needed comes after ``step``, in order or by way of other steps."""
-        return any(n > step for n in needed)
+    def _unite(self, groups: list[int]) -> None:
+        """Move later groups into the first one, where nothing that they need comes after it."""
+        if len(groups) < 2:
+            return
+        first = groups[0]
+        for i in groups[1:]:
+            if any(n > first for n in self.needs[i]):
+                continue
+            united = self.steps[first].copy()
+            if all(united.add(operation) for operation in self.steps[i].operations):
+                self.steps[first] = united
+                self.needs[first] |= self.needs[i] - {first}
+                self._retarget(i, first)
+
+    def _retarget(self, old: int, new: int) -> None:
+        """Step ``old`` has become part of step ``new``."""
+        self.steps[old] = Nothing()
+        self.needs[old] = set()
+        for needs in self.needs:
+            if old in needs:
+                needs.discard(old)
+                needs.add(new)
+        for accesses in self.accesses.values():
+            accesses[:] = [a._replace(step=new) if a.step == old else a for a in accesses]
 
     def _related(self, group: Group, shared: set[int]) -> bool:
         return any(v in group.produced for v in shared) or any(load.value in shared for load in group.loads) \
@@ -393,10 +442,23 @@ def _domain(operation: Operation) -> tuple[int, ...]:
     return tuple(operation.inputs[code.mutates[0]].spec.shape)
 
 
+def _stored(graph: Graph, supported) -> set[int]:
+    """The values that must be in memory: results, and what others than loop nests read."""
+    found = {value for value in graph.results if value is not None}
+    for operation in graph.operations:
+        if not fusible(operation, supported):
+            found.update(v.value for v in operation.inputs)
+    return found
+
+
 def fuse(graph: Graph, supported) -> Fused:
     """Gather the operations of ``graph`` into steps."""
     fused = Fused()
+    stored = _stored(graph, supported)
     for operation in graph.operations:
+        if operation.code.extra.__class__ is Positions and operation.outputs[0] not in stored:
+            fused.virtual.add(operation.outputs[0])
+            continue
         if operation.code.operator.lowering == "empty":
             continue
         if all(count(s.shape) == 0 for s in operation.code.outputs) and not operation.code.mutates:

@@ -110,6 +110,8 @@ class _Builder:
             op, _, _, attr = self.group.nodes[n]
             if op in ("load", "gather"):
                 found.append(attr[3])
+            elif op == "positions":
+                found.append(attr[0])
         return found
 
     def _ordered(self, dims: list[int]) -> list[int]:
@@ -228,6 +230,9 @@ class _Builder:
             elif op == "gather":
                 self.sites.append(attr[6])
                 attr = (self._argument(attr[1], attr[2], attr[3], attr[4], dtype, gather=attr[5]), len(attr[5]))
+            elif op == "positions":
+                position[n] = self._positions(nodes, *attr)
+                continue
             elif op == "scalar":
                 attr = self.scalar_index.setdefault(attr, len(self.scalar_index))
             position[n] = len(nodes)
@@ -236,6 +241,38 @@ class _Builder:
             argument = self._argument(s.value, s.offset, s.strides, s.level, s.dtype, write=True, split=split)
             nodes.append(Node("store", s.dtype, (position[s.node],), argument))
         return tuple(nodes)
+
+    def _positions(self, nodes: list[Node], strides: tuple[int, ...], offset: int) -> int:
+        """Nodes for ``offset`` plus the sum of the loops' positions times ``strides``."""
+        loops = [(("outer", k), members) for k, (_, members) in enumerate(self.outer)]
+        loops += [(("middle", k), members) for k, (_, members) in enumerate(self.middle)]
+        loops += [(("inner",), self.inner[1])] if self.inner else []
+        total = None
+        for where, members in loops:
+            step = strides[members[-1]]
+            if not step:
+                continue
+            nodes.append(Node("index", "int64", (), where))
+            term = len(nodes) - 1
+            if step != 1:
+                term = self._with_number(nodes, "mul", term, step)
+            if total is not None:
+                nodes.append(Node("add", "int64", (total, term)))
+                term = len(nodes) - 1
+            total = term
+        if total is None:
+            return self._number(nodes, offset)
+        return self._with_number(nodes, "add", total, offset) if offset else total
+
+    def _number(self, nodes: list[Node], number: int) -> int:
+        key = (("const", number), "int64")
+        index = self.group.scalars.setdefault(key, len(self.group.scalars))
+        nodes.append(Node("scalar", "int64", (), self.scalar_index.setdefault(index, len(self.scalar_index))))
+        return len(nodes) - 1
+
+    def _with_number(self, nodes: list[Node], op: str, term: int, number: int) -> int:
+        nodes.append(Node(op, "int64", (term, self._number(nodes, number))))
+        return len(nodes) - 1
 
     def _argument(self, value, offset, strides, level, dtype, *, write=False, gather=(), split="outer") -> int:
         if self.plain or (not self.reduces):

@@ -54,3 +54,36 @@ class Index(NamedTuple):
     dims: tuple[int, ...]
     at: int
     wrap: bool
+
+
+class Convolution(NamedTuple):
+    """Correlation of ``(batch, channels, *sizes)`` with ``(out channels, channels / groups, *kernel)``, computed in ``dtype``.
+
+    ``kind`` says which of the three tensors of ``output = input * weight`` is the result: ``"output"`` of input and weight,
+    ``"input"`` (the gradient, also transposed convolution) of output and weight, ``"weight"`` of output and input.
+    ``padding`` has a pair (before, after) for each dimension; the second may be negative: the input is cropped.
+    """
+
+    kind: str
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+    groups: int
+    dtype: dtype | None = None
+
+
+class Pool(NamedTuple):
+    """Windows over the last ``len(kernel)`` dimensions, reduced by ``kind``: ``"max"`` (values and flat positions in the input
+    plane), ``"average"``, ``"average gradient"``. ``padding`` has pairs (before, after); windows are clipped to the input for max."""
+
+    kind: str
+    kernel: tuple[int, ...]
+    stride: tuple[int, ...]
+    padding: tuple[tuple[int, int], ...]
+    dilation: tuple[int, ...]
+
+
+class Positions(NamedTuple):
+    """``0, 1, ..., size - 1`` as int64: never stored, loop nests know where they are."""
+
+    size: int

@@ -81,9 +81,13 @@ def execute(graph, inputs, outputs, scalars, sites, kernels=None) -> None:
         raise failure
 
 
+class OutOfRange(IndexError, RuntimeError):
+    """An index tensor names an element that does not exist. PyTorch raises the one or the other, depending on the operator."""
+
+
 def located(error: IndexError, site) -> IndexError:
     """The error with the line that recorded the operation."""
-    return IndexError(f"{error} (recorded at {site})" if site else str(error))
+    return OutOfRange(f"{error} (recorded at {site})" if site else str(error))
 
 
 def apply(operation, buffers, bases, scalars) -> None:

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..compiler.plans import Positions
 from ..dtypes import int64
 from ..lazy.spec import dense
 from .operator import Operator, publish
 
 
 def _infer(op, specs, values):
-    return (dense((values[0],), int64),), None
+    return (dense((values[0],), int64),), Positions(values[0])
 
 
 def _reference(code, arrays, numbers):

@@ -95,7 +95,7 @@ class Compiled:
                 index = index + FAR if index < -FAR // 2 else index
                 where = f" (recorded at {sites[site]})" if site in sites else ""
                 dim, size = next((b for b in bounds if not -b[1] <= index < b[1]), bounds[0])
-                raise IndexError(f"index {index} is out of bounds for dimension {dim} with size {size}{where}")
+                raise reference.OutOfRange(f"index {index} is out of bounds for dimension {dim} with size {size}{where}")
 
 
 class _Planner:
@@ -122,7 +122,7 @@ class _Planner:
                 needed = {v for v in step.produced if v in kept or used_by.get(v, set()) - {i} or self._reread(step, v)}
                 lowered.append(lower(step, needed) if needed or step.writes else [])
             else:
-                lowered.append(step)
+                lowered.append(step if step.__class__ is Single else [])
         levels = self._levels()
         self._memory(lowered, levels)
         self._segments(lowered, levels)
