@@ -101,9 +101,10 @@ def grad(
     results = [answers.get(i) for i in range(len(inputs))]
     if materialize_grads:
         return tuple(x.new_zeros(x.shape) if g is None else g for g, x in zip(results, inputs))
-    if not allow_unused and any(g is None for g in results):
+    unused = next((i for i, g in enumerate(results) if g is None), None)
+    if unused is not None and not allow_unused:
         raise RuntimeError(
-            "One of the differentiated Tensors appears to not have been used in the graph. Set allow_unused=True "
+            f"The differentiated Tensor at index {unused} appears to not have been used in the graph. Set allow_unused=True "
             "if this is the desired behavior."
         )
     return tuple(results)

@@ -172,6 +172,20 @@ def edge_of(tensor):
     return meta, 0
 
 
+_rebase = None
+
+
+def set_rebaser(function) -> None:
+    """``function(tensor, edge)`` gives a tensor that was written in place its new history; set by the operators."""
+    global _rebase
+    _rebase = function
+
+
+def rebase(tensor, edge) -> None:
+    """Make ``edge`` the history of a tensor that was just written."""
+    _rebase(tensor, edge)
+
+
 _refresh_view = None
 
 

@@ -12,14 +12,8 @@ from ..autograd.mode import no_grad, state
 from ..compiler.graph import Param, Trace, TraceError
 from ..lazy import window as _window
 from ..lazy.spec import dense, spec as make_spec
-from ..lazy.storage import Storage
 from ..lazy.window import Code, record
 from ..tensor import Tensor, make
-
-_FREED = ("Trying to backward through the graph a second time (or directly access saved tensors after they have already been "
-          "freed). Saved intermediate values of the graph are freed when you call .backward() or autograd.grad(). Specify "
-          "retain_graph=True if you need to backward through the graph a second time or if you need to access saved tensors "
-          "after calling backward.")
 
 
 class Saved(types.SimpleNamespace):
@@ -48,21 +42,13 @@ class OperatorNode(Node):
         """The saved tensors, checked to be what they were."""
         tensors = self.tensors
         if tensors is None:
-            raise RuntimeError(_FREED)
+            raise RuntimeError(saved_hooks.FREED)
         if self.rule.saved and tensors.__class__ is saved_hooks.Packed:
             return tensors.unpack()
         for tensor, version in zip(tensors, self.versions):
             if tensor._storage.version != version:
-                self._complain(tensor, version)
+                raise RuntimeError(saved_hooks.modified(tensor, version, self))
         return tensors
-
-    def _complain(self, tensor, version: int) -> None:
-        where = f", recorded at {self.line}" if self.line else ""
-        raise RuntimeError(
-            "one of the variables needed for gradient computation has been modified by an inplace operation: "
-            f"[torch.{_type_name(tensor.dtype)} {list(tensor.shape)}], saved by {self.name()}{where}, is at version "
-            f"{tensor._storage.version}; expected version {version} instead. Hint: enable anomaly detection to find the operation that "
-            "failed to compute its gradient, with torch.autograd.set_detect_anomaly(True).")
 
     def apply(self, gradients, create_graph: bool):
         tensors = self.unpack()
@@ -86,14 +72,14 @@ class OperatorNode(Node):
         for i, (_, spec, _) in enumerate(rule.results):
             saved = known.get(~i)
             if saved is None:
-                saved = make(Storage(None, 0), spec)
+                saved = _unsaved(spec)
             elif create_graph and self.rule.grad_flags[i]:
                 alias = make(saved._storage, spec.with_grad(True), saved._offset)
                 alias._autograd = Meta(self, i)
                 saved = alias
             outputs.append(saved)
         inputs = [known.get(i) for i in range(len(rule.needs))]
-        filled = [make(Storage(None, 0), s) if t is None else t for t, s in zip(inputs, rule.code.inputs)] \
+        filled = [_unsaved(s) if t is None else t for t, s in zip(inputs, rule.code.inputs)] \
             if rule.code is not None else inputs
         saved = bind(rule, iter(filled), iter(self.numbers), outputs)
         gradients = [_zeros(rule.results[i][1]) if g is None else g for i, g in enumerate(gradients)]
@@ -102,9 +88,10 @@ class OperatorNode(Node):
         return [r if need else None for r, need in zip(results, rule.needs)]
 
 
-def _type_name(dtype) -> str:
-    return {"float32": "FloatTensor", "float64": "DoubleTensor", "float16": "HalfTensor", "bfloat16": "BFloat16Tensor",
-            "complex64": "ComplexFloatTensor", "complex128": "ComplexDoubleTensor", "int64": "LongTensor"}.get(dtype.name, "Tensor")
+def _unsaved(spec):
+    """Stands for a tensor that was not saved: only gradients that nobody needs can depend on its elements."""
+    from .creation import uninitialized
+    return make(uninitialized(dense((spec.span,), spec.dtype))._storage, spec)
 
 
 def _zeros(spec):
@@ -189,7 +176,7 @@ def _flat(values):
 def _widen(value):
     if isinstance(value, Tensor):
         return value.to(dtypes.float32) if value.dtype in _HALVES else value
-    if isinstance(value, (tuple, list)):
+    if isinstance(value, (tuple, list)) and any(isinstance(v, Tensor) for v in value):
         return type(value)(_widen(v) for v in value)
     return value
 

@@ -149,9 +149,23 @@ def rebase(target: Tensor, edge) -> None:
     node, nr = edge
     if meta is None:
         meta = target._autograd = Meta()
+    if meta.retains:
+        _move_retained(meta, node, nr)
     meta.node, meta.nr = node, nr
     meta.history += 1
     target._spec = target._spec.with_grad(True)
+
+
+def _move_retained(meta: Meta, node, nr: int) -> None:
+    """``retain_grad`` follows the tensor to its new node."""
+    if meta.node is not None and meta.node.retained is not None:
+        meta.node.retained.pop(meta.nr, None)
+    if node.retained is None:
+        node.retained = {}
+    node.retained[nr] = meta
+
+
+graph.set_rebaser(rebase)
 
 
 class CopySlices(Node):
@@ -164,6 +178,7 @@ class CopySlices(Node):
         # The writer's own edge to the old view is replaced by one to the old base.
         super().__init__((edge_of(base), *(writer.edges if writer is not None and not isinstance(writer, Meta) else ())))
         self.writer = writer
+        self.writer_nr = edge[1] if edge is not None else 0
         self.view_spec, self.view_offset = view._spec.plain, view._offset
         self.base_spec, self.base_offset = base._spec.plain, base._offset
 
@@ -182,8 +197,12 @@ class CopySlices(Node):
         as_strided(full, *where).zero_()
         if self.writer is None:
             return [full]
-        results = list(self.writer.apply([inside], create_graph))
+        results = list(self.writer.apply([None] * self.writer_nr + [inside], create_graph))
         return [full, *results]
+
+    def release(self) -> None:
+        if self.writer is not None:
+            self.writer.release()
 
 
 def _rebase_view(view: Tensor, edge) -> None:

@@ -269,8 +269,8 @@ def bernoulli_(self, p=0.5, *, generator=None):
         return _draw_into("bernoulli_", self, lambda shape: sampling.bernoulli(source, shape, float(p), self.dtype.name))
     if not p.dtype.is_floating_point:
         raise RuntimeError(f"bernoulli_: expected the probabilities in a floating dtype, got {p.dtype}")
-    order = memory_order(self)
-    chances = widen(p.expand(self.shape).permute(order)._array(), p.dtype)
+    chances = np.broadcast_to(widen(p._array(), p.dtype), self.shape)
+    chances = chances.transpose(memory_order(self))
     return _draw_into("bernoulli_", self, lambda shape: sampling.bernoulli(source, shape, chances, self.dtype.name))
 
 
