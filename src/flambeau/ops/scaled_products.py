@@ -36,6 +36,7 @@ class ScaledProduct(Operator):
         self.operands = operands
         self.doc = doc
         self.sides = sides
+        self.skips = name != "addr"  # PyTorch reads the vectors of addr even where alpha is 0
         self.gradient_body = self._gradient
 
     def normalized(self, values) -> tuple:
@@ -67,9 +68,7 @@ class ScaledProduct(Operator):
     def _sum(self, input, first, second, beta, alpha):
         product = self.product(first, second)
         start = _expand(input, tuple(product.shape))
-        if _is_zero(alpha):
-            product = filled(product.shape, 0, product.dtype)
-        product = _scaled(product, None if _is_zero(alpha) else alpha)
+        product = filled(product.shape, 0, product.dtype) if _is_zero(alpha) and self.skips else _scaled(product, alpha)
         return product if _is_zero(beta) else _scaled(start, beta) + product
 
     def _gradient(self, grad, saved):
