@@ -123,9 +123,7 @@ def promote_types(a: dtype, b: dtype) -> dtype:
 
 def can_cast(from_: dtype, to: dtype) -> bool:
     """Whether PyTorch lets a result of type ``from_`` be written to an output of type ``to``."""
-    if from_.category > to.category:
-        return False
-    return not (from_.kind == "i" and to.kind == "i" and from_.is_signed and not to.is_signed)
+    return from_.category <= to.category
 
 
 def result_kind(value) -> str:
