@@ -160,7 +160,7 @@ def unflatten(input, dim: int, sizes):
 @function(None, method=True)
 def expand(self, *size, implicit: bool = False):
     """View with dimensions of size 1 repeated to ``size`` (-1 keeps one as it is); new ones may come in front."""
-    return _expand(self, sizes("expand", size, "size"), implicit)
+    return _expand(self, sizes("expand", size, "size"))
 
 
 @function(None, method=True)
