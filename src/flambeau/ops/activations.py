@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import math
 
-from ..tensor import Tensor
+import numpy as np
+
+from ..compiler.reference import narrow, widen
+from ..runtime import random
+from ..tensor import Tensor, from_array
 from .clamping import _clamp, at_least, at_most
 from .elementwise import refusal
 from .inplace import InplaceOperator
@@ -156,6 +160,41 @@ def threshold(input, threshold, value):
 @threshold.gradient
 def _(grad, saved):
     return where(saved.input <= saved.threshold, 0, grad)
+
+
+def _rrelu_slopes(input, lower, upper):
+    """Slopes drawn for the elements that are not positive, in their order, as PyTorch draws them; 1 elsewhere."""
+    values = widen(input._array(), input.dtype)
+    negative = values <= 0
+    slopes = np.ones(values.shape)
+    slopes[negative] = random.uniform(random.default_generator, int(negative.sum()), lower, upper, "float64")
+    return from_array(narrow(slopes.astype(input.dtype.compute), input.dtype), input.dtype)
+
+
+def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
+    """``input`` where positive, else times a slope: drawn from ``[lower, upper)`` while training, their mean otherwise.
+
+    Raises:
+        RuntimeError: ``lower`` is above ``upper``.
+    """
+    if lower > upper:
+        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound. Got {lower} and {upper}")
+    if not training:
+        return leaky_relu(input, (lower + upper) / 2, inplace)
+    slopes = _rrelu_slopes(input, lower, upper)
+    return input.mul_(slopes) if inplace else input * slopes
+
+
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+    """In-place form of ``rrelu``."""
+    return rrelu(input, lower, upper, training, True)
+
+
+def _torch_rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, generator=None):
+    """``nn.functional.rrelu`` under its name in ``torch``."""
+    if generator is not None:
+        raise NotImplementedError("flambeau: rrelu: argument generator is not supported yet")
+    return rrelu(input, lower, upper, training)
 
 
 # -- exponential units ---------------------------------------------------------------------------------------------------
@@ -439,7 +478,9 @@ def _(grad, saved):
     return cat([grad * s, grad * value * s * (1 - s)], saved.dim)
 
 
-for _function in (prelu, sigmoid, tanh):
+for _function in (prelu, sigmoid, tanh, rrelu, rrelu_):
     export("nn.functional", _function.__name__, overrides.dispatching(_function))
 export("torch", "prelu", overrides.dispatching(prelu))
+export("torch", "rrelu", overrides.dispatching(_torch_rrelu))
+export("torch", "rrelu_", overrides.dispatching(rrelu_))
 Tensor.prelu = prelu

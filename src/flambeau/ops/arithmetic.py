@@ -256,7 +256,7 @@ def _truncate_integers(a, b):
 _truncdiv = binary("div", _truncate_integers, lowering="truncdiv", rule=_dividing("div_trunc_cpu"), **HIDDEN)
 
 
-@operator("div(Tensor input, Tensor|Scalar other)", namespace=None, opmath=True, inplace=True)
+@operator("div(Tensor input, Tensor|Scalar other)", namespace=None, inplace=True)
 def _div_trunc(input, other):
     if result_type_of((input, other)).category < 2:
         return _truncdiv(input, other)
@@ -441,7 +441,11 @@ def _(grad, saved):
     return grad * sgn(saved.input)
 
 
-sign = unary("sign", np.sign, refuse="c")
+def _sign(x):
+    return x if x.dtype.kind == "b" else np.sign(x)
+
+
+sign = unary("sign", _sign, refuse="c")
 signbit = unary("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0, rule="test", refuse="c", inplace=False)
 
 
@@ -452,7 +456,7 @@ def _(grad, saved):
 
 def _directions(x):
     if x.dtype.kind != "c":
-        return np.sign(x)
+        return _sign(x)
     size = np.abs(x)
     return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
 

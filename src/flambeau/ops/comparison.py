@@ -94,6 +94,13 @@ def _(grad, saved):
     return where(first, grad, 0), where(first, 0, grad)
 
 
+def check_tensors(function_name: str, **arguments) -> None:
+    """``TypeError`` for arguments that are no tensors."""
+    for position, (name, value) in enumerate(arguments.items(), 1):
+        if not isinstance(value, Tensor):
+            raise TypeError(f"{function_name}(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}")
+
+
 # -- whole tensors -------------------------------------------------------------------------------------------------------
 
 
@@ -104,9 +111,7 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     Raises:
         RuntimeError: the dtypes differ, or a tolerance is negative.
     """
-    for position, (name, value) in enumerate((("input", input), ("other", other)), 1):
-        if not isinstance(value, Tensor):
-            raise TypeError(f"isclose(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}")
+    check_tensors("isclose", input=input, other=other)
     if input.dtype is not other.dtype:
         raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
     if rtol < 0 or atol < 0:
@@ -131,8 +136,7 @@ def allclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False) -> bool:
 @function(method=True)
 def equal(input, other) -> bool:
     """Whether two tensors have the same shape and elements."""
-    if not isinstance(other, Tensor):
-        raise TypeError(f"equal(): argument 'other' (position 2) must be Tensor, not {type(other).__name__}")
+    check_tensors("equal", input=input, other=other)
     if input.shape != other.shape:
         return False
     return bool((input == other)._array().all())

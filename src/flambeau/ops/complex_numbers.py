@@ -7,8 +7,10 @@ import numpy as np
 from .. import dtypes
 from ..dtypes import get_default_dtype
 from ..tensor import Tensor
+from .arithmetic import HIDDEN
 from .creation import zeros_like
 from .elementwise import elementwise, unary
+from .overrides import write_out
 from .registry import function
 from .selection import where
 from .view_operator import view
@@ -133,22 +135,43 @@ def _of_parts(re, im):
     return made
 
 
-complex = elementwise("complex(Tensor real, Tensor imag)", _of_parts, rule=_pairing("complex"), method=False, inplace=False)
+_complex = elementwise("complex(Tensor real, Tensor imag)", _of_parts, rule=_pairing("complex"), **HIDDEN)
 
 
-@complex.gradient
+@_complex.gradient
 def _(grad, saved):
     return grad.real, grad.imag
 
 
-polar = elementwise("polar(Tensor abs, Tensor angle)", lambda size, angle: _of_parts(size * np.cos(angle), size * np.sin(angle)),
-                    rule=_pairing("polar"), method=False, inplace=False)
+_polar = elementwise("polar(Tensor abs, Tensor angle)", lambda size, angle: _of_parts(size * np.cos(angle), size * np.sin(angle)),
+                     rule=_pairing("polar"), **HIDDEN)
 
 
-@polar.gradient
+@_polar.gradient
 def _(grad, saved):
-    turn = grad.conj() * polar(zeros_like(saved.abs) + 1, saved.angle)
+    turn = grad.conj() * _polar(zeros_like(saved.abs) + 1, saved.angle)
     return turn.real, -(turn * saved.abs).imag
+
+
+def _store(name: str, result, out):
+    """Unlike elsewhere, ``out`` must have the result's very dtype."""
+    if out is None:
+        return result
+    if out.dtype is not result.dtype:
+        raise RuntimeError(f"Expected object of scalar type {result.dtype} but got scalar type {out.dtype} for argument 'out'")
+    return write_out(name, result, out)
+
+
+@function()
+def complex(real, imag, *, out=None):
+    """The complex tensor of real and imaginary parts of one floating-point dtype."""
+    return _store("complex", _complex(real, imag), out)
+
+
+@function()
+def polar(abs, angle, *, out=None):
+    """The complex tensor of absolute values and angles of one floating-point dtype."""
+    return _store("polar", _polar(abs, angle), out)
 
 
 @function()

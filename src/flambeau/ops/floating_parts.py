@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.reference import widen
+from .comparison import check_tensors
 from .creation import zeros_like
 from .elementwise import binary
 from .operator import Operator
@@ -30,6 +31,7 @@ def _(grad, saved):
 @function(method=True)
 def ldexp(input, other, *, out=None):
     """``input * 2 ** other``."""
+    check_tensors("ldexp", input=input, other=other)
     result = input * pow(2.0, other)
     return result if out is None else write_out("ldexp", result, out)
 

@@ -72,6 +72,8 @@ def _filling(op, values):
     if isinstance(value, Tensor) or hasattr(value, "ndim"):
         if value.ndim:
             raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        if value.dtype.is_complex and not input.dtype.is_complex:
+            raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without overflow")
     elif _kind(value) is complex and not input.dtype.is_complex:
         raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without overflow")
     return input.dtype, input.dtype

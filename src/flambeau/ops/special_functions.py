@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..dtypes import get_default_dtype
 from ..tensor import Tensor
 from . import special_numerics as numerics
 from .arithmetic import HIDDEN, as_operand
@@ -183,7 +184,9 @@ entr = analytic("entr", _entropy, lambda x, y: -log(x) - 1, **_SPECIAL)
 def logit(input, eps):
     """``log(input / (1 - input))``, of ``input`` kept within ``eps`` and ``1 - eps`` where ``eps`` is given."""
     from .clamping import at_least, at_most
-    x = input if eps is None else at_most(at_least(input, eps), 1 - eps)
+    x = input if input.dtype.category >= 2 else input.to(get_default_dtype())
+    if eps is not None:
+        x = at_most(at_least(x, eps), 1 - eps)
     return log(x / (1 - x))
 
 

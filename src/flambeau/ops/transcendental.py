@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 
-from .arithmetic import no_derivative
 from .creation import zeros_like
 from .elementwise import elementwise, refusal, unary
 from .promotion import result_type_of
@@ -125,7 +124,9 @@ def _(grad, saved):
     return grad * (saved.input / saved.output), grad * (saved.other / saved.output)
 
 
-nextafter.gradient(no_derivative("nextafter"))
+@nextafter.gradient
+def _(grad, saved):
+    return where(saved.input == saved.other, 0, grad), zeros_like(grad)
 
 
 @logaddexp.gradient
