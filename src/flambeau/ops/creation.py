@@ -96,6 +96,8 @@ def finish(made: Tensor, requires_grad: bool, pin_memory: bool = False, layout=N
         raise RuntimeError("Cannot access accelerator device when none is available.")
     if layout is not None and layout is not devices.strided:
         raise NotImplementedError(f"flambeau: layout={layout!r} is not supported yet")
+    if requires_grad and made.dtype.category < 2:
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     return made.requires_grad_(True) if requires_grad else made
 
 
