@@ -38,12 +38,13 @@ class Activation(Operator):
         return super().__call__(*values, out=out)
 
 
-def activation(schema: str, *, torch: bool = False, method: bool = False, inplace: bool = True, trailing: str = "", refuse: str = "bi",
+def activation(schema: str, *, torch: bool = False, method: bool = False, inplace: bool = True, underscored: bool = False, refuse: str = "bi",
                node: str = ""):
     """Decorator: declare an activation by its body.
 
     ``torch`` also exports it as ``torch.name`` and ``torch.name_`` (with ``method``: as methods too). ``inplace`` gives
-    the function of ``nn.functional`` its argument ``inplace`` and its form ``name_``. ``refuse`` names kinds of dtype PyTorch refuses.
+    the function of ``nn.functional`` its argument ``inplace``, ``underscored`` adds the form ``name_``. ``refuse`` names kinds of
+    dtype that PyTorch refuses.
     """
 
     def declare(body):
@@ -53,7 +54,7 @@ def activation(schema: str, *, torch: bool = False, method: bool = False, inplac
             return body(input, *arguments)
 
         checked.__doc__ = body.__doc__
-        functional = operator(schema, namespace="torch" if torch else None, method=method, inplace=method, opmath=True)(checked).operator
+        functional = operator(schema, namespace="torch" if torch else None, method=method, inplace=method and inplace, opmath=True)(checked).operator
         functional.node_name = node or functional.node_name
         if not inplace:
             export("nn.functional", functional.name, functional.function)
@@ -70,7 +71,10 @@ def activation(schema: str, *, torch: bool = False, method: bool = False, inplac
 
         op.function.gradient = gradient
         export("nn.functional", functional.name, op.function)
-        export("nn.functional", functional.name + "_", op.writing.function)
+        if underscored:
+            export("nn.functional", functional.name + "_", op.writing.function)
+            if torch:
+                export("torch", functional.name + "_", op.writing.function)
         overrides.remember(op)
         return op.function
 
@@ -80,7 +84,7 @@ def activation(schema: str, *, torch: bool = False, method: bool = False, inplac
 # -- rectifiers ----------------------------------------------------------------------------------------------------------
 
 
-@activation("relu(Tensor input)", torch=True, method=True, refuse="b")
+@activation("relu(Tensor input)", torch=True, underscored=True, method=True, refuse="b")
 def relu(input):
     """``max(input, 0)``."""
     return at_least(input, 0)
@@ -103,7 +107,7 @@ def _(grad, saved):
     return where((x <= 0) | (x >= 6), 0, grad)
 
 
-@activation("leaky_relu(Tensor input, float negative_slope=0.01)")
+@activation("leaky_relu(Tensor input, float negative_slope=0.01)", underscored=True)
 def leaky_relu(input, negative_slope):
     """``input`` where positive, else ``negative_slope * input``."""
     return where(input > 0, input, input * negative_slope)
@@ -151,7 +155,7 @@ def prelu(input, weight):
     return _prelu(input, weight.reshape(shape))
 
 
-@activation("threshold(Tensor input, float threshold, float value)", torch=True, refuse="bc")
+@activation("threshold(Tensor input, float threshold, float value)", torch=True, underscored=True, refuse="bc")
 def threshold(input, threshold, value):
     """``input`` where above ``threshold``, else ``value``."""
     return where(input <= threshold, value if input.dtype.category == 2 else int(value), input)
@@ -209,7 +213,7 @@ def _exponential_slope(grad, x, negative, positive, inner):
     return grad * where(x > 0, positive, exp(x * inner) * (negative * inner))
 
 
-@activation("elu(Tensor input, float alpha=1.0)")
+@activation("elu(Tensor input, float alpha=1.0)", underscored=True)
 def elu(input, alpha):
     """``input`` where positive, else ``alpha * (exp(input) - 1)``."""
     return _exponential_unit(input, alpha, 1.0, 1.0)
@@ -224,7 +228,7 @@ _SELU_ALPHA = 1.6732632423543772848170429916717
 _SELU_SCALE = 1.0507009873554804934193349852946
 
 
-@activation("selu(Tensor input)", torch=True, node="EluBackward0")
+@activation("selu(Tensor input)", torch=True, underscored=True, node="EluBackward0")
 def selu(input):
     """The self-normalising exponential unit (Klambauer et al. 2017)."""
     return _exponential_unit(input, _SELU_ALPHA * _SELU_SCALE, _SELU_SCALE, 1.0)
@@ -235,7 +239,7 @@ def _(grad, saved):
     return _exponential_slope(grad, saved.input, _SELU_ALPHA * _SELU_SCALE, _SELU_SCALE, 1.0)
 
 
-@activation("celu(Tensor input, float alpha=1.0)", torch=True, node="EluBackward0")
+@activation("celu(Tensor input, float alpha=1.0)", torch=True, underscored=True, node="EluBackward0")
 def celu(input, alpha):
     """``input`` where positive, else ``alpha * (exp(input / alpha) - 1)``. ``RuntimeError`` for ``alpha`` 0."""
     if alpha == 0:
@@ -377,7 +381,7 @@ def tanh(input):
 # -- piecewise linear ----------------------------------------------------------------------------------------------------
 
 
-@activation("hardtanh(Tensor input, float min_val=-1.0, float max_val=1.0)", refuse="bc")
+@activation("hardtanh(Tensor input, float min_val=-1.0, float max_val=1.0)", underscored=True, refuse="bc")
 def hardtanh(input, min_val, max_val):
     """``input`` kept between ``min_val`` and ``max_val``."""
     if min_val > max_val:
@@ -420,7 +424,7 @@ def _(grad, saved):
     return where((x > -3) & (x < 3), grad / 6, 0)
 
 
-@activation("hardshrink(Tensor input, float lambd=0.5)", torch=True, inplace=False, refuse="bic")
+@activation("hardshrink(Tensor input, float lambd=0.5)", torch=True, method=True, inplace=False, refuse="bic")
 def hardshrink(input, lambd):
     """``input`` where beyond ``lambd`` of zero, else 0."""
     return where((input >= -lambd) & (input <= lambd), 0, input)

@@ -15,7 +15,7 @@ from .infix import attach_guarded, attach_infix
 from .operator import operator
 from .overrides import write_out
 from .promotion import number_dtype, result_type_of
-from .registry import function
+from .registry import export, function
 from .schema import NUMBERS
 
 HIDDEN = {"namespace": None, "method": False, "out": False, "inplace": False}
@@ -190,7 +190,7 @@ def sub_(self, other, *, alpha=1):
 
 # -- mul -----------------------------------------------------------------------------------------------------------------
 
-mul = binary("mul", np.multiply, aliases=("multiply",))
+mul = binary("mul", np.multiply, inplace="method", aliases=("multiply",))
 
 
 @mul.gradient
@@ -433,7 +433,9 @@ def _sizing(op, values):
     return d, d.to_real()
 
 
-abs = unary("abs", np.abs, rule=_sizing, aliases=("absolute",))
+abs = unary("abs", np.abs, rule=_sizing)
+export("torch", "absolute", abs)
+Tensor.absolute, Tensor.absolute_ = abs, Tensor.abs_
 
 
 @abs.gradient
@@ -445,7 +447,7 @@ def _sign(x):
     return x if x.dtype.kind == "b" else np.sign(x)
 
 
-sign = unary("sign", _sign, refuse="c")
+sign = unary("sign", _sign, refuse="c", inplace="method")
 signbit = unary("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0, rule="test", refuse="c", inplace=False)
 
 
@@ -461,7 +463,7 @@ def _directions(x):
     return np.where(size == 0, 0, x / np.where(size == 0, 1, size))
 
 
-sgn = unary("sgn", _directions, lowering="sign")
+sgn = unary("sgn", _directions, lowering="sign", inplace="method")
 
 
 @sgn.gradient

@@ -24,12 +24,12 @@ def _ordering(name: str):
     return rule
 
 
-eq = binary("eq", np.equal, rule="compare")
-ne = binary("ne", np.not_equal, rule="compare", aliases=("not_equal",))
-lt = binary("lt", np.less, rule=_ordering("lt"), aliases=("less",))
-le = binary("le", np.less_equal, rule=_ordering("le"), aliases=("less_equal",))
-gt = binary("gt", np.greater, rule=_ordering("gt"), aliases=("greater",))
-ge = binary("ge", np.greater_equal, rule=_ordering("ge"), aliases=("greater_equal",))
+eq = binary("eq", np.equal, rule="compare", inplace="method")
+ne = binary("ne", np.not_equal, rule="compare", aliases=("not_equal",), inplace="method")
+lt = binary("lt", np.less, rule=_ordering("lt"), aliases=("less",), inplace="method")
+le = binary("le", np.less_equal, rule=_ordering("le"), aliases=("less_equal",), inplace="method")
+gt = binary("gt", np.greater, rule=_ordering("gt"), aliases=("greater",), inplace="method")
+ge = binary("ge", np.greater_equal, rule=_ordering("ge"), aliases=("greater_equal",), inplace="method")
 
 for _function in (eq, ne, lt, le, gt, ge):
     attach_infix(_function, f"__{_function.__name__}__")

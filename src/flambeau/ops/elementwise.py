@@ -123,19 +123,23 @@ def refusal(name: str, d: dtype, refuse: str) -> Exception:
 
 
 def elementwise(schema: str, function, *, rule="same", lowering: str | None = None, refuse: str = "", method: bool = True, out: bool = True,
-                inplace: bool = True, namespace: str | None = "torch", aliases: tuple[str, ...] = (), doc: str = "", infer=None) -> Operator:
+                inplace: bool | str = True, namespace: str | None = "torch", aliases: tuple[str, ...] = (), doc: str = "", infer=None) -> Operator:
     """Declare an elementwise operator.
 
     ``function`` is its NumPy meaning on arrays of the compute type. ``rule`` names how dtypes go: ``same`` (promoted),
     ``float`` (integers become the default dtype), ``compare``/``test`` (bool result), or a function
     ``rule(op, values) -> (compute dtype, result dtype)``. ``lowering`` is the kernel generator's name of it.
-    ``refuse`` names kinds of dtype ('b', 'i', 'f', 'c') that PyTorch refuses.
+    ``inplace`` gives ``name_`` as a function and a method, ``"method"`` as a method alone. ``refuse`` names kinds of dtype ('b', 'i', 'f', 'c') that PyTorch refuses.
     """
     chosen = _guarded(RULES[rule] if isinstance(rule, str) else rule, refuse)
     op = Operator(schema, infer=infer or _infer(chosen), reference=map_reference(function))
     op.lowering = lowering or op.name
     op.doc = doc
-    return publish(op, method=method, out=out, inplace=inplace, namespace=namespace, aliases=aliases).function
+    publish(op, method=method, out=out, inplace=inplace is True, namespace=namespace, aliases=aliases)
+    if inplace == "method":
+        from .inplace import publish_inplace
+        publish_inplace(op, (op.name, *aliases), None)
+    return op.function
 
 
 def unary(name: str, function, **options):

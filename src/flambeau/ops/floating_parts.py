@@ -18,7 +18,7 @@ from .return_types import named_result
 from .selection import where
 from ..tensor import Tensor
 
-copysign = binary("copysign", np.copysign, rule="float", refuse="c")
+copysign = binary("copysign", np.copysign, rule="float", refuse="c", inplace="method")
 
 
 @copysign.gradient

@@ -15,10 +15,10 @@ from .schema import NUMBERS
 
 # -- truth values --------------------------------------------------------------------------------------------------------
 
-logical_not = unary("logical_not", np.logical_not, rule="test")
-logical_and = elementwise("logical_and(Tensor input, Tensor other)", np.logical_and, rule="compare")
-logical_or = elementwise("logical_or(Tensor input, Tensor other)", np.logical_or, rule="compare")
-logical_xor = elementwise("logical_xor(Tensor input, Tensor other)", np.logical_xor, rule="compare")
+logical_not = unary("logical_not", np.logical_not, rule="test", inplace="method")
+logical_and = elementwise("logical_and(Tensor input, Tensor other)", np.logical_and, rule="compare", inplace="method")
+logical_or = elementwise("logical_or(Tensor input, Tensor other)", np.logical_or, rule="compare", inplace="method")
+logical_xor = elementwise("logical_xor(Tensor input, Tensor other)", np.logical_xor, rule="compare", inplace="method")
 
 
 # -- bits ----------------------------------------------------------------------------------------------------------------
@@ -41,7 +41,7 @@ def _invertible(op, values):
     return d, d
 
 
-bitwise_not = unary("bitwise_not", np.invert, rule=_invertible)
+bitwise_not = unary("bitwise_not", np.invert, rule=_invertible, inplace="method")
 
 
 def _bitwise(name: str, numpy_function, lowering: str, refuse: str = "fc", kernel: str = ""):
@@ -110,4 +110,4 @@ def _step(x, values):
     return np.where(x == 0, values, (x > 0).astype(x.dtype))
 
 
-heaviside = elementwise("heaviside(Tensor input, Tensor values)", _step, rule=_stepping)
+heaviside = elementwise("heaviside(Tensor input, Tensor values)", _step, rule=_stepping, inplace="method")

@@ -61,7 +61,7 @@ def round(input, *, decimals=0, out=None):
     return result if out is None else write_out("round", result, out)
 
 
-@function(None, method=True)
+@function(method=True)
 def round_(self, *, decimals=0):
     """In-place form of ``round``."""
     return _round_decimals_(self, decimals) if decimals else _round_(self)

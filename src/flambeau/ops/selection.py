@@ -90,7 +90,7 @@ def _kind(number) -> type:
 
 
 masked_fill = elementwise("masked_fill(Tensor input, Tensor mask, Tensor|Scalar value)",
-                          _choose, infer=_infer_masked_fill, lowering="where", out=False,
+                          _choose, infer=_infer_masked_fill, lowering="where", out=False, inplace="method",
                           doc="``input`` with ``value`` (a number or 0-dim tensor) where ``mask``, a bool tensor that broadcasts, is true.")
 
 

@@ -48,8 +48,10 @@ _declare("spherical_bessel_j0", _spherical_bessel_j0)
 
 # -- incomplete gamma functions ------------------------------------------------------------------------------------------
 
-igamma = elementwise("igamma(Tensor input, Tensor other)", _from_scipy("igamma", "gammainc"), rule=floats_only("igamma_cpu"))
-igammac = elementwise("igammac(Tensor input, Tensor other)", _from_scipy("igammac", "gammaincc"), rule=floats_only("igammac_cpu"))
+igamma = elementwise("igamma(Tensor input, Tensor other)", _from_scipy("igamma", "gammainc"), rule=floats_only("igamma_cpu"),
+                     inplace="method")
+igammac = elementwise("igammac(Tensor input, Tensor other)", _from_scipy("igammac", "gammaincc"), rule=floats_only("igammac_cpu"),
+                      inplace="method")
 
 
 def _density(saved):

@@ -11,6 +11,7 @@ from ..tensor import Tensor
 from . import special_numerics as numerics
 from .arithmetic import HIDDEN, as_operand
 from .elementwise import binary, elementwise
+from .inplace import publish_inplace
 from .operator import operator
 from .overrides import write_out
 from .registry import export, function
@@ -33,7 +34,7 @@ _SPECIAL = {"namespace": "special", "method": False, "inplace": False, "refuse":
 
 erf = analytic("erf", numerics.erf, lambda x, y: _bell(x), refuse="c")
 erfc = analytic("erfc", numerics.erfc, lambda x, y: -_bell(x), refuse="c")
-erfinv = analytic("erfinv", numerics.erfinv, lambda x, y: exp(y * y) * (math.sqrt(math.pi) / 2), refuse="c")
+erfinv = analytic("erfinv", numerics.erfinv, lambda x, y: exp(y * y) * (math.sqrt(math.pi) / 2), refuse="c", inplace="method")
 erfcx = analytic("erfcx", numerics.erfcx, lambda x, y: x * y * 2 - 2 / math.sqrt(math.pi), **_SPECIAL)
 ndtri = analytic("ndtri", numerics.ndtri, lambda x, y: exp(y * y / 2) * math.sqrt(2 * math.pi), **_SPECIAL)
 log_ndtr = analytic("log_ndtr", numerics.log_ndtr, lambda x, y: erfcx(x * -math.sqrt(0.5)).reciprocal() * math.sqrt(2 / math.pi), **_SPECIAL)
@@ -41,8 +42,8 @@ ndtr = analytic("ndtr", lambda x: 0.5 * numerics.erfc(-x * x.dtype.type(math.sqr
 
 # -- gamma functions -----------------------------------------------------------------------------------------------------
 
-digamma = analytic("digamma", numerics.digamma, lambda x, y: polygamma(1, x), refuse="c")
-lgamma = analytic("lgamma", numerics.lgamma, lambda x, y: digamma(x), refuse="c")
+digamma = analytic("digamma", numerics.digamma, lambda x, y: polygamma(1, x), refuse="c", inplace="method")
+lgamma = analytic("lgamma", numerics.lgamma, lambda x, y: digamma(x), refuse="c", inplace="method")
 _polygammas: dict = {}
 
 
@@ -75,7 +76,7 @@ def _polygamma_inplace(self, n):
     return self.copy_(polygamma(n, self))
 
 
-@operator("mvlgamma(Tensor input, int p)", method=True, out=True, inplace=True)
+@operator("mvlgamma(Tensor input, int p)", method=True, out=True)
 def mvlgamma(input, p):
     """The logarithm of the multivariate gamma function of dimension ``p``. ``RuntimeError`` for ``p`` below 1."""
     if p < 1:
@@ -199,4 +200,6 @@ def _(grad, saved):
     return where((x < eps) | (x > 1 - eps), 0, slope)
 
 
+publish_inplace(mvlgamma.operator, ("mvlgamma",), None)
+export("torch", "xlogy_", Tensor.xlogy_)
 Tensor.polygamma, Tensor.polygamma_ = _polygamma_method, _polygamma_inplace

@@ -93,9 +93,9 @@ def floats_only(name: str, refuse: str = "bic"):
     return rule
 
 
-atan2 = elementwise("atan2(Tensor input, Tensor other)", np.arctan2, rule="float", refuse="c", aliases=("arctan2",))
-hypot = elementwise("hypot(Tensor input, Tensor other)", np.hypot, rule=floats_only("hypot_cpu"))
-nextafter = elementwise("nextafter(Tensor input, Tensor other)", np.nextafter, rule=floats_only("nextafter_cpu"))
+atan2 = elementwise("atan2(Tensor input, Tensor other)", np.arctan2, rule="float", refuse="c", inplace="method", aliases=("arctan2",))
+hypot = elementwise("hypot(Tensor input, Tensor other)", np.hypot, rule=floats_only("hypot_cpu"), inplace="method")
+nextafter = elementwise("nextafter(Tensor input, Tensor other)", np.nextafter, rule=floats_only("nextafter_cpu"), inplace="method")
 
 
 def _log_sum(a, b):
