@@ -2,10 +2,10 @@
 from . import views, copying, creation
 from . import selection, arithmetic, comparison, logical, rounding, complex_numbers, transcendental, powers, clamping
 from . import special_functions, special_aliases, activations, floating_parts, ternary, special_polynomials, special_extras
-from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, rearranging, triangular, padding, embedding
+from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, rearranging, triangular, padding, embedding, restriding
 from . import reductions, softmax, statistics, losses, normalization, dropout
 from . import scans, sorting, order_statistics, histograms, norms
-from . import matmul, scaled_products, contraction, convolution
+from . import matmul, scaled_products, contraction, convolution, pooling
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
 from . import random, properties, legacy_types
 from types import SimpleNamespace

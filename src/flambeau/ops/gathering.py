@@ -151,7 +151,6 @@ def gather(input, dim, index, sparse_grad=False):
     """
     d = wrap_dim(dim, input.ndim)
     if not index.numel():
-        require_index("gather", index)
         from .creation import uninitialized
         return uninitialized(dense(tuple(index.shape), input.dtype, input.device))
     check_gather("gather", input, d, index)
@@ -159,6 +158,9 @@ def gather(input, dim, index, sparse_grad=False):
         raise NotImplementedError("flambeau: gather: argument sparse_grad is not supported yet")
     found = _gather_at(lifted(input), lifted(index), d)
     return found if index.ndim else reshaped(found, ())
+
+
+gather.operator.exact_out = True
 
 
 @gather.gradient

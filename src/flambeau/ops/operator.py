@@ -104,7 +104,11 @@ class Operator:
         values = self.normalized(values)
         rule = self.find(values)
         result = self.launch(rule, values)
-        return result if out is None else overrides.write_out(self.name, result, out)
+        if out is None:
+            return result
+        if self.exact_out and isinstance(out, Tensor) and out.dtype is not result.dtype:
+            raise RuntimeError(f"{self.name}(): Expected out tensor to have dtype {result.dtype}, but got {out.dtype} instead")
+        return overrides.write_out(self.name, result, out)
 
     def normalized(self, values) -> tuple:
         """The arguments in the form that signatures are keyed by."""
@@ -193,6 +197,7 @@ class Operator:
 
     differentiable = True
     writes_any = False  # a recorded function may write to any of its arguments
+    exact_out = False  # whether ``out=`` must have the result's own dtype
     writer = None  # ``writer(target, *others)`` writes the result into its first argument without a copy of it
     records = True  # False where a call makes no instruction, as of views
 

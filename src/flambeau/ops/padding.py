@@ -78,15 +78,11 @@ def _widened(piece: Tensor, d: int, amount: int) -> Tensor:
 
 
 def _padded_along(x: Tensor, d: int, before: int, after: int, mode: str) -> Tensor:
-    """``x`` padded (or cut) along one dimension."""
-    cut = slice_(x, d, max(-before, 0), x.shape[d] - max(-after, 0))
-    before, after = max(before, 0), max(after, 0)
-    if not (before or after):
-        return cut
-    n = cut.shape[d]
-    result = uninitialized(dense((*cut.shape[:d], before + n + after, *cut.shape[d + 1:]), x.dtype, x.device))
-    left, right = _edges(cut, d, before, after, mode)
-    raw_copy(slice_(result, d, before, before + n), cut)
+    """``x`` padded along one dimension."""
+    n = x.shape[d]
+    result = uninitialized(dense((*x.shape[:d], before + n + after, *x.shape[d + 1:]), x.dtype, x.device))
+    left, right = _edges(x, d, before, after, mode)
+    raw_copy(slice_(result, d, before, before + n), x)
     if left is not None:
         raw_copy(slice_(result, d, 0, before), left)
     if right is not None:
@@ -94,26 +90,20 @@ def _padded_along(x: Tensor, d: int, before: int, after: int, mode: str) -> Tens
     return result
 
 
-def _folded_along(grad: Tensor, d: int, size: int, before: int, after: int, mode: str) -> Tensor:
+def _folded_along(grad: Tensor, d: int, n: int, before: int, after: int, mode: str) -> Tensor:
     """The gradient of ``_padded_along``: what lies in the padding is added where it was taken."""
-    cut = [max(-before, 0), max(-after, 0)]
-    before, after = max(before, 0), max(after, 0)
-    n = size - sum(cut)
     kept = _contiguous(slice_(grad, d, before, before + n))
     left, right = slice_(grad, d, 0, before), slice_(grad, d, before + n, before + n + after)
-    for piece, amount, place in ((left, before, _taken(kept, d, before, mode, True)), (right, after, _taken(kept, d, after, mode, False))):
+    for piece, amount, first in ((left, before, True), (right, after, False)):
         if amount:
+            place = _taken(kept, d, amount, mode, first)
             raw_copy(place, place + _as_taken(piece, d, mode))
-    if not any(cut):
-        return kept
-    return constant_pad_nd(kept, (*(0,) * (2 * (grad.ndim - 1 - d)), *cut), 0)
+    return kept
 
 
-def _taken(x: Tensor, d: int, amount: int, mode: str, first: bool) -> Tensor | None:
+def _taken(x: Tensor, d: int, amount: int, mode: str, first: bool) -> Tensor:
     """The part of ``x`` that padding of ``amount`` was taken from."""
     n = x.shape[d]
-    if not amount:
-        return None
     if mode == "reflect":
         return slice_(x, d, 1, 1 + amount) if first else slice_(x, d, n - 1 - amount, n - 1)
     if mode == "replicate":
@@ -128,22 +118,49 @@ def _as_taken(piece: Tensor, d: int, mode: str) -> Tensor:
     return piece.sum(d, keepdim=True) if mode == "replicate" else piece
 
 
+def _cut(x: Tensor, cuts) -> Tensor:
+    """View without ``(before, after)`` positions at the ends of each dimension."""
+    return view_at(x, tuple([(before, n - before - after, 1) for n, (before, after) in zip(x.shape, cuts)]))
+
+
+def _uncut(grad: Tensor, cuts) -> Tensor:
+    """The gradient of ``_cut``."""
+    if not any(map(any, cuts)):
+        return grad
+    return constant_pad_nd(grad, tuple([amount for pair in reversed(cuts) for amount in pair]), 0)
+
+
 @operator("pad(Tensor input, int[] pad, str mode)", namespace=None)
 def _pad_with_own(input, pad, mode):
     _check_own(input, pad, mode)
-    x = input
-    for d, (before, after) in enumerate(_pairs(pad, input.ndim)):
+    grown, cuts = _grown_and_cut(pad, input.ndim)
+    # What goes around is what is left after cutting; edges and reflections are the input's own.
+    x = _cut(input, cuts) if mode == "circular" else input
+    for d, (before, after) in enumerate(grown):
         if before or after:
             x = _padded_along(x, d, before, after, mode)
-    return _contiguous(x) if x is input or x._storage is input._storage else x
+    x = x if mode == "circular" else _cut(x, cuts)
+    return _contiguous(x)
+
+
+def _grown_and_cut(pad, ndim: int) -> tuple[list, list]:
+    """The positive and the negative amounts of ``pad`` for each dimension."""
+    pairs = _pairs(pad, ndim)
+    return [(max(b, 0), max(a, 0)) for b, a in pairs], [(max(-b, 0), max(-a, 0)) for b, a in pairs]
 
 
 @_pad_with_own.gradient
 def _(grad, saved):
-    for d, (before, after) in reversed(list(enumerate(_pairs(saved.pad, grad.ndim)))):
+    mode, shape = saved.mode, saved.input.shape
+    grown, cuts = _grown_and_cut(saved.pad, grad.ndim)
+    if mode == "circular":
+        shape = [n - before - after for n, (before, after) in zip(shape, cuts)]
+    else:
+        grad = _uncut(grad, cuts)
+    for d, (before, after) in reversed(list(enumerate(grown))):
         if before or after:
-            grad = _folded_along(grad, d, saved.input.shape[d], before, after, saved.mode)
-    return grad
+            grad = _folded_along(grad, d, shape[d], before, after, mode)
+    return _uncut(grad, cuts) if mode == "circular" else grad
 
 
 def _check_own(x: Tensor, pad, mode: str) -> None:

@@ -279,7 +279,6 @@ def meshgrid(*tensors, indexing=None):
         line = reshaped(x, tuple([n if k == d else 1 for k, n in enumerate(shape)]))
         grids.append(_expand(line, shape))
     if swapped:
-        grids = [transpose(g, 0, 1) for g in grids]
         grids[:2] = grids[1::-1]
     return tuple(grids)
 

@@ -163,7 +163,8 @@ def writer(schema: str, **options):
 
 def _check_scatter(name: str, target: Tensor, dim: int, positions: Tensor, source: Tensor | None) -> int:
     d = wrap_dim(dim, target.ndim)
-    require_index(name, positions)
+    if positions.numel():
+        require_index(name, positions)
     if source is not None and source.dtype is not target.dtype:
         raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype, got {target.dtype} and {source.dtype}")
     if not positions.numel():
@@ -469,9 +470,10 @@ def _(grad, saved):
     to_input = index_fill(grad, saved.dim, saved.index, 0)
     if not isinstance(saved.value, Tensor):
         return to_input, None
-    positions = lifted(saved.index)
-    d = wrap_dim(saved.dim, grad.ndim)
-    return to_input, None, index(lifted(grad), (positions,), (d,), True).sum()
+    from .creation import filled
+    from .selection import where
+    filled_places = index_fill(filled(tuple(grad.shape), False, dtypes.bool_), saved.dim, saved.index, True)
+    return to_input, None, where(filled_places, grad, filled((), 0, grad.dtype)).sum()
 
 
 @writer("index_reduce(Tensor input, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True)")

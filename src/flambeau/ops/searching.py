@@ -41,6 +41,18 @@ def nonzero(input, *, out=None, as_tuple: bool = False):
 
 
 @function(method=True)
+def nonzero_static(input, *, size: int, fill_value: int = -1, out=None):
+    """As ``nonzero``, cut or filled up with rows of ``fill_value`` to ``size`` rows."""
+    if size < 0:
+        raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
+    rows = np.full((size, input.ndim), fill_value, np.int64)
+    hits = np.argwhere(values_of(input))[:size]
+    rows[:len(hits)] = hits
+    found = from_array(rows, dtypes.int64)
+    return found if out is None else overrides.write_out("nonzero_static", found, out)
+
+
+@function(method=True)
 def argwhere(input):
     """The positions of the elements that are not zero, a row for each."""
     return nonzero(input)

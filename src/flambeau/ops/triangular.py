@@ -5,17 +5,16 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
-from ..lazy.spec import dense
 from ..runtime import devices
 from ..tensor import Tensor, from_array, wrap_dim
 from .copying import _contiguous, raw_copy
-from .creation import filled, uninitialized
+from .creation import filled
 from .operator import operator
 from .positions import positions
 from .registry import function
 from .reshaping import reshaped
 from .slicing import geometry, view_at, whole
-from .views import as_strided, diagonal
+from .views import diagonal
 
 # -- triangles ----------------------------------------------------------------------------------------------------------------
 
@@ -132,7 +131,7 @@ def trace(input):
 # -- one view replaced --------------------------------------------------------------------------------------------------------
 
 
-def _require_shape(name: str, place: Tensor, src: Tensor) -> None:
+def require_shape(name: str, place: Tensor, src: Tensor) -> None:
     if src.shape != place.shape:
         raise RuntimeError(f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = "
                            f"{list(place.shape)}")
@@ -162,7 +161,7 @@ def select_scatter(input, src, dim: int, index: int):
     if not -size <= index < size:
         raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}")
     key = (*whole(input.shape[:d]), index % size)
-    _require_shape("select_scatter", view_at(input, key), src)
+    require_shape("select_scatter", view_at(input, key), src)
     return _scatter_at(input, src, key)
 
 
@@ -172,7 +171,7 @@ def slice_scatter(input, src, dim: int = 0, start=None, end=None, step: int = 1)
     from .indexing import slice_bounds
     d = wrap_dim(dim, input.ndim)
     key = (*whole(input.shape[:d]), slice_bounds(slice(start, end, step), input.shape[d]))
-    _require_shape("slice_scatter", view_at(input, key), src)
+    require_shape("slice_scatter", view_at(input, key), src)
     return _scatter_at(input, src, key)
 
 
@@ -181,7 +180,7 @@ def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
     """A copy of ``input`` with ``src`` on a diagonal of dimensions ``dim1`` and ``dim2``."""
     result = _contiguous(input)
     place = diagonal(result, offset, dim1, dim2)
-    _require_shape("diagonal_scatter", place, src)
+    require_shape("diagonal_scatter", place, src)
     raw_copy(place, src)
     return result
 
@@ -192,22 +191,3 @@ def _(grad, saved):
     place = diagonal(kept, saved.offset, saved.dim1, saved.dim2)
     raw_copy(place, filled((), 0, grad.dtype))
     return kept, diagonal(grad, saved.offset, saved.dim1, saved.dim2)
-
-
-@operator("as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int? storage_offset=None)", method=True)
-def as_strided_scatter(input, src, size, stride, storage_offset=None):
-    """A copy of ``input`` with ``src`` where ``as_strided`` with these arguments would look."""
-    result = uninitialized(dense(tuple(input.shape), input.dtype, input.device))
-    raw_copy(result, input)
-    place = as_strided(result, size, stride, storage_offset or 0)
-    _require_shape("as_strided_scatter", place, src)
-    raw_copy(place, src)
-    return result
-
-
-@as_strided_scatter.gradient
-def _(grad, saved):
-    geometry_ = (saved.size, saved.stride, saved.storage_offset or 0)
-    kept, read = _contiguous(grad), _contiguous(grad)
-    raw_copy(as_strided(kept, *geometry_), filled((), 0, grad.dtype))
-    return kept, as_strided(read, *geometry_)

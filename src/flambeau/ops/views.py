@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from ..lazy.spec import contiguous_strides, count
+from ..lazy.spec import contiguous_strides, count, spec as make_spec
 from ..tensor import wrap_dim
+from .copying import raw_copy
 from .slicing import narrow, select, slice_
 from .view_operator import view
 
@@ -118,8 +119,8 @@ def _(grad, saved):
     return t(grad)
 
 
-@view("expand(Tensor input, int[] size, *, bool implicit=False)", namespace=None, method=False)
-def _expand(spec, size, implicit):
+@view("expand(Tensor input, int[] size)", namespace=None, method=False)
+def _expand(spec, size):
     lead = len(size) - spec.ndim
     if lead < 0:
         raise RuntimeError(f"expand(torch.Tensor{{{list(spec.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) "
@@ -217,44 +218,51 @@ def as_strided(spec, size, stride, distance):
 
 @as_strided.gradient
 def _(grad, saved):
-    source = saved.input._spec
-    view_spec = type("geometry", (), {"shape": saved.size, "stride": saved.stride})
-    return as_strided_scatter_zeros(grad, source, view_spec, saved.distance)
+    return as_strided_scatter_zeros(grad, saved.input._spec, dense_like(saved.size, saved.stride, saved.input._spec), saved.distance)
 
 
 as_strided.operator.node_name = "AsStridedBackward0"
 
 
+def dense_like(shape, stride, spec):
+    """The spec of a view of ``spec`` with another geometry."""
+    return make_spec(tuple(shape), tuple(stride), spec.dtype, spec.device)
+
+
 def as_strided_scatter_zeros(grad, base_spec, view_spec, distance: int):
-    """Zeros of the base's shape with ``grad`` added where the view lies."""
-    from .creation import zeros
-    if base_spec.contiguous:
-        full = zeros(base_spec.shape, dtype=grad.dtype)
-        place = as_strided(full, tuple(view_spec.shape), tuple(view_spec.stride), distance)
+    """The gradient of memory that a view of geometry ``view_spec`` was taken of, as the base (``base_spec``) sees it.
+
+    ``distance`` is the view's first element's from the base's. Elements that the view shows several times add up.
+    """
+    from .creation import filled
+    first = min(0, distance)
+    memory = filled((max(base_spec.span, distance + view_spec.span, 1) - first,), 0, grad.dtype, grad.device)
+    if overlapping(view_spec):
+        memory = _added_overlapping(memory, grad, view_spec, distance - first)
     else:
-        span = max(base_spec.span, 1)
-        memory = zeros((span,), dtype=grad.dtype)
-        full = as_strided(memory, tuple(base_spec.shape), tuple(base_spec.stride), 0)
-        place = as_strided(memory, tuple(view_spec.shape), tuple(view_spec.stride), distance)
-    if all(st != 0 or s <= 1 for s, st in zip(view_spec.shape, view_spec.stride)):
-        place.copy_(grad)
-        return full
-    return _scatter_overlapping(full, grad, view_spec, distance)
+        raw_copy(as_strided(memory, tuple(view_spec.shape), tuple(view_spec.stride), distance - first), grad)
+    return as_strided(memory, tuple(base_spec.shape), tuple(base_spec.stride), -first)
 
 
-def _scatter_overlapping(full, grad, view_spec, distance: int):
-    """As above where several elements of the view share one of the base."""
-    from .creation import tensor
-    import numpy as np
-    positions = np.lib.stride_tricks.as_strided(np.arange(full.numel()), (1,), (8,))
-    index = np.zeros(tuple(view_spec.shape), dtype=np.int64) + distance
+def overlapping(spec) -> bool:
+    """Whether two elements may lie at one place (or reach past one another's rows)."""
+    reach = 0
+    for step, size in sorted((st, s) for s, st in zip(spec.shape, spec.stride) if s > 1):
+        if step <= reach:
+            return True
+        reach += step * (size - 1)
+    return False
+
+
+def _added_overlapping(memory, grad, view_spec, distance: int):
+    """``grad`` added to ``memory`` where the view shows it."""
+    from .positions import positions
+    from .scattering import index_write
+    place = None
     for d, (size, step) in enumerate(zip(view_spec.shape, view_spec.stride)):
-        shape = [1] * len(view_spec.shape)
-        shape[d] = size
-        index = index + (np.arange(size) * step).reshape(shape)
-    del positions
-    flat = full.reshape(-1)
-    return flat.index_add(0, tensor(index.reshape(-1)), grad.reshape(-1)).reshape(full.shape)
+        along = (positions(size) * step).reshape([size if k == d else 1 for k in range(view_spec.ndim)])
+        place = along if place is None else place + along
+    return index_write(memory, (place + distance,), grad, (0,), "add")
 
 
 @view("unfold(Tensor input, int dimension, int size, int step)", namespace=None)
@@ -275,11 +283,9 @@ def unfold(spec, dimension, size, step):
 
 @unfold.gradient
 def _(grad, saved):
-    d = wrap_dim(saved.dimension, saved.input.ndim)
-    geometry = unfold.operator.geometry(saved.input._spec, saved.dimension, saved.size, saved.step)
-    del d
-    view_spec = type("geometry", (), {"shape": tuple(geometry[0]), "stride": tuple(geometry[1])})
-    return as_strided_scatter_zeros(grad, saved.input._spec, view_spec, 0)
+    source = saved.input._spec
+    shape, stride, _ = unfold.operator.geometry(source, saved.dimension, saved.size, saved.step)
+    return as_strided_scatter_zeros(grad, source, dense_like(shape, stride, source), 0)
 
 
 @view("view_as_real(Tensor input)", method=False)
@@ -345,7 +351,7 @@ split_with_sizes.operator.node_name = "SplitBackward0"
 def unbind(spec, dim):
     """Views of all positions of dimension ``dim``, which goes away."""
     if not spec.ndim:
-        raise RuntimeError("Dimension specified as 0 but tensor has no dimensions")
+        raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     d = wrap_dim(dim, spec.ndim)
     shape, stride = (*spec.shape[:d], *spec.shape[d + 1:]), (*spec.stride[:d], *spec.stride[d + 1:])
     return [(shape, stride, i * spec.stride[d]) for i in range(spec.shape[d])]

@@ -1,0 +1,106 @@
+"""``as_strided``, and copies of what views show (``permute_copy`` and its kind)."""
+
+from __future__ import annotations
+
+from ..lazy.spec import dense, span
+from ..tensor import Tensor
+from . import overrides, splitting, views
+from .copying import _contiguous, raw_copy
+from .creation import filled, uninitialized
+from .operator import operator
+from .registry import function
+from .reshaping import become, expand, sizes, squeeze, view_
+from .slicing import narrow, select
+from .triangular import require_shape
+from .views import as_strided
+
+
+def _require_inside(name: str, x: Tensor, size, stride, start: int) -> None:
+    """``RuntimeError`` unless the geometry is sound and lies in the storage."""
+    if len(size) != len(stride):
+        raise RuntimeError(f"mismatch in length of strides and shape: {list(stride)} for {list(size)}")
+    if any(s < 0 for s in stride):
+        raise RuntimeError(f"{name}: Negative strides are not supported at the moment, got strides: {list(stride)}")
+    if start < 0:
+        raise RuntimeError(f"Tensor: invalid storage offset {start}")
+    itemsize = x.element_size()
+    needed = (start + span(size, stride)) * itemsize
+    if 0 not in size and needed > x._storage.nbytes:
+        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start}, and itemsize {itemsize} requiring "
+                           f"a storage size of {needed} are out of bounds for storage of size {x._storage.nbytes}")
+
+
+@function(method=True, name="as_strided")
+def strided_view(input, size, stride, storage_offset=None):
+    """View of the storage of ``input`` with any sizes, strides and first element (default: the input's own).
+
+    Raises ``RuntimeError`` where it would leave the storage.
+    """
+    shape, steps = sizes("as_strided", (size,), "size"), sizes("as_strided", (stride,), "stride")
+    start = input.storage_offset() if storage_offset is None else int(storage_offset)
+    _require_inside("as_strided", input, shape, steps, start)
+    return as_strided(input, shape, steps, start - input.storage_offset())
+
+
+@function(method=True)
+def as_strided_(self, size, stride, storage_offset=None):
+    """As ``as_strided``, changing this tensor's own geometry."""
+    return become("as_strided_", self, strided_view(self, size, stride, storage_offset))
+
+
+@operator("as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int? storage_offset=None)", method=True)
+def as_strided_scatter(input, src, size, stride, storage_offset=None):
+    """A copy of ``input`` with ``src`` where ``as_strided`` with these arguments would look."""
+    result = uninitialized(dense(tuple(input.shape), input.dtype, input.device))
+    raw_copy(result, input)
+    _require_inside("as_strided_scatter", result, size, stride, storage_offset or 0)
+    place = as_strided(result, size, stride, storage_offset or 0)
+    require_shape("as_strided_scatter", place, src)
+    raw_copy(place, src)
+    return result
+
+
+@as_strided_scatter.gradient
+def _(grad, saved):
+    geometry_ = (saved.size, saved.stride, saved.storage_offset or 0)
+    kept, read = _contiguous(grad), _contiguous(grad)
+    raw_copy(as_strided(kept, *geometry_), filled((), 0, grad.dtype))
+    return kept, as_strided(read, *geometry_)
+
+
+# -- copies of views ----------------------------------------------------------------------------------------------------------
+
+
+def _copied(name: str, viewed):
+    """``name_copy``: what the view shows, in memory of its own."""
+
+    def copy(*args, out=None, **kwargs):
+        shown = viewed(*args, **kwargs)
+        result = _contiguous(shown) if isinstance(shown, Tensor) else tuple([_contiguous(x) for x in shown])
+        return result if out is None else overrides.write_out(copy.__name__, result, out)
+
+    copy.__name__ = copy.__qualname__ = f"{name}_copy"
+    copy.__doc__ = f"As ``{name}``, in memory of its own."
+    return function()(copy)
+
+
+@function(method=True)
+def narrow_copy(input, dim: int, start: int, length: int, *, out=None):
+    """As ``narrow``, in memory of its own."""
+    if not -input.ndim <= dim < input.ndim and input.ndim:
+        raise RuntimeError(f"Expected dim < {input.ndim}, but got dim = {dim}")
+    result = _contiguous(narrow(input, dim, start, length))
+    return result if out is None else overrides.write_out("narrow_copy", result, out)
+
+
+def _shaped(function_of_sizes):
+    return lambda input, size, **kwargs: function_of_sizes(input, size, **kwargs)
+
+
+for _name, _viewed in (("alias", lambda input: input), ("as_strided", strided_view), ("detach", lambda input: input.detach()),
+                       ("diagonal", views.diagonal), ("expand", _shaped(expand)), ("permute", views.permute),
+                       ("select", select), ("split", splitting.split), ("split_with_sizes", views.split_with_sizes),
+                       ("squeeze", squeeze), ("t", views.t), ("transpose", views.transpose), ("unbind", views.unbind),
+                       ("unfold", views.unfold), ("unsqueeze", views.unsqueeze), ("view", _shaped(view_)),
+                       ("view_as_complex", views.view_as_complex), ("view_as_real", views.view_as_real)):
+    _copied(_name, _viewed)
