@@ -73,14 +73,20 @@ class Convolution(NamedTuple):
 
 
 class Pool(NamedTuple):
-    """Windows over the last ``len(kernel)`` dimensions, reduced by ``kind``: ``"max"`` (values and flat positions in the input
-    plane), ``"average"``, ``"average gradient"``. ``padding`` has pairs (before, after); windows are clipped to the input for max."""
+    """Windows over the last ``len(kernel)`` dimensions of ``(batch, channels, *sizes)``.
+
+    ``kind`` is ``"max"`` (values, and flat positions in the input plane; windows are clipped to the input), ``"average"`` or
+    ``"average gradient"``. ``padding`` has pairs (before, after). An average divides by ``divisor``, else by the number of
+    places in the window, those in the padding among them if ``count_padding``.
+    """
 
     kind: str
     kernel: tuple[int, ...]
     stride: tuple[int, ...]
     padding: tuple[tuple[int, int], ...]
     dilation: tuple[int, ...]
+    count_padding: bool = True
+    divisor: int | None = None
 
 
 class Positions(NamedTuple):
