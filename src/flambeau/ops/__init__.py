@@ -7,7 +7,7 @@ from . import reductions, softmax, statistics, losses, normalization, dropout
 from . import scans, sorting, order_statistics, histograms, norms
 from . import matmul, scaled_products, contraction, convolution, pooling
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
-from . import random, properties, legacy_types
+from . import random, properties, legacy_types, sequences, buffers
 from types import SimpleNamespace
 
 from .registry import NAMESPACES

@@ -23,8 +23,8 @@ def tensordot(a, b, dims=2, out=None):
     # A dimension of size 1 meets any size: its partner is summed first.
     a_sums = [i for i, j in zip(left, right) if a.shape[i] != 1 and b.shape[j] == 1]
     b_sums = [j for i, j in zip(left, right) if b.shape[j] != 1 and a.shape[i] == 1]
-    a = a.sum(tuple(a_sums), keepdim=True) if a_sums else a
-    b = b.sum(tuple(b_sums), keepdim=True) if b_sums else b
+    a = a.sum(tuple(a_sums), keepdim=True, dtype=a.dtype) if a_sums else a
+    b = b.sum(tuple(b_sums), keepdim=True, dtype=b.dtype) if b_sums else b
     free_a = [i for i in range(a.ndim) if i not in left]
     free_b = [j for j in range(b.ndim) if j not in right]
     shared = count([a.shape[i] for i in left])
@@ -216,7 +216,7 @@ def _prepare(x: Tensor, term: list) -> tuple[Tensor, list]:
 def _drop(x: Tensor, labels: list, kept: set) -> tuple[Tensor, list]:
     """Sum over the labels that nothing else needs."""
     gone = tuple(i for i, label in enumerate(labels) if label not in kept)
-    return (x.sum(gone) if gone else x), [label for label in labels if label in kept]
+    return (x.sum(gone, dtype=x.dtype) if gone else x), [label for label in labels if label in kept]
 
 
 def _contract(a: Tensor, first: list, b: Tensor, second: list, later: set) -> tuple[Tensor, list]:

@@ -51,11 +51,12 @@ class ScaledProduct(Operator):
             value = value.item()
         if not isinstance(value, (int, float, complex)):
             raise TypeError(f"{self.name}(): argument '{name}' must be Number, not {type(value).__name__}")
-        kind = input.dtype.kind
-        if isinstance(value, float) and kind in "iu":
-            raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
-        if isinstance(value, complex) and kind != "c":
+        if isinstance(value, complex) and not input.dtype.is_complex:
             raise RuntimeError(f"For non-complex input tensors, argument {name} must not be a complex number.")
+        if isinstance(value, float) and input.dtype.category < 2:
+            if self.name == "addr":
+                raise RuntimeError(f"For integral input tensors, argument {name} must not be a floating point number.")
+            value = int(value)  # the others truncate
         return _ONE if value == 1 else _ZERO if value == 0 else value
 
     def _check_dtypes(self, tensors) -> None:
@@ -69,7 +70,8 @@ class ScaledProduct(Operator):
         product = self.product(first, second)
         start = _expand(input, tuple(product.shape))
         product = filled(product.shape, 0, product.dtype) if _is_zero(alpha) and self.skips else _scaled(product, alpha)
-        return product if _is_zero(beta) else _scaled(start, beta) + product
+        result = product if _is_zero(beta) else _scaled(start, beta) + product
+        return result if result.dtype.category > 1 else result.to(input.dtype)  # factors do not promote integers
 
     def _gradient(self, grad, saved):
         to_input = filled(saved.input.shape, 0, grad.dtype) if _is_zero(saved.beta) else _scaled(grad, _conjugate(saved.beta))
