@@ -6,6 +6,8 @@ import itertools
 import weakref
 from typing import Any, NamedTuple
 
+from .mode import state
+
 _sequence = itertools.count(1)
 
 
@@ -14,7 +16,9 @@ class Meta:
 
     ``node`` and ``nr`` name the operator (and which of its results) that made the tensor. ``base`` is the tensor that a
     view was taken of; ``history`` counts in-place changes of a base's graph, ``seen`` is the base's count for which a
-    view's ``node`` holds.
+    view's ``node`` holds. ``views`` are the views that must learn of it when a base comes to require grad. ``creation`` is
+    "no_grad" or "several" for views that grad mode may not write to; such a view is of use while its storage's version is
+    ``version``.
     """
 
     __slots__ = ("node", "nr", "__dict__", "__weakref__")
@@ -26,6 +30,9 @@ class Meta:
     node_hooks = None
     post_hooks = None  # on the tensor, after accumulation
     base = None
+    views = None
+    creation = None
+    version = 0
     history = 0
     seen = 0
     retains = False
@@ -163,13 +170,71 @@ def edge_of(tensor):
     meta = tensor._autograd
     if meta is None:
         meta = tensor._autograd = Meta()
-    if meta.base is not None and meta.base._autograd is not None and meta.seen != meta.base._autograd.history:
-        refresh_view(tensor)
+    if meta.base is not None:
+        if meta.creation is not None and meta.version != tensor._storage.version:
+            refuse_view(meta, "its base or another view of its base has been modified inplace")
+        if meta.base._autograd is not None and meta.seen != meta.base._autograd.history:
+            refresh_view(tensor)
     if meta.node is not None:
         return meta.node, meta.nr
+    if meta.creation == "no_grad":
+        return None
     if meta.tensor is None:
         meta.tensor = weakref.ref(tensor)
     return meta, 0
+
+
+def become_view(view, source, *, several: bool = False) -> Meta:
+    """Note that ``view`` shows ``source``'s memory; ``several``: the operator gave it together with other views."""
+    known = source._autograd
+    meta = view._autograd = Meta()
+    base = meta.base = source if known is None or known.base is None else known.base
+    creation = ("no_grad" if not state.enabled else "several" if several else
+                known.creation if known is not None else None)
+    if creation is not None:
+        meta.creation = creation
+        meta.version = view._storage.version
+        if creation == "no_grad" and source._spec.requires_grad and not state.inference:
+            view._spec = view._spec.with_grad(True)
+    if not base._spec.requires_grad and base._spec.dtype.category >= 2:
+        _watch(base, view)
+    return meta
+
+
+def _watch(base, view) -> None:
+    """Let ``view`` know when ``base`` comes to require grad (by a write in place)."""
+    meta = base._autograd
+    if meta is None:
+        meta = base._autograd = Meta()
+    views = meta.views
+    if views is None:
+        views = meta.views = []
+    elif len(views) >= 64 and len(views) & (len(views) - 1) == 0:
+        views[:] = [ref for ref in views if ref() is not None]
+    views.append(weakref.ref(view))
+
+
+def require_grad_of_base(base) -> None:
+    """``base`` was written to and requires grad from now on, and so do its views, whose nodes are derived anew."""
+    base._spec = base._spec.with_grad(True)
+    meta = base._autograd
+    if meta.views is None:
+        return
+    for ref in meta.views:
+        view = ref()
+        if view is not None and view._spec.dtype.category >= 2:
+            view._spec = view._spec.with_grad(True)
+            view._autograd.seen = -1
+    meta.views = None
+
+
+def refuse_view(meta: Meta, what: str) -> None:
+    """Raise the RuntimeError of a view that was made together with others, or without grad mode, and was changed."""
+    if meta.creation == "several":
+        raise RuntimeError(f"A view that is the output of a function that returns multiple views and {what}. Such functions do not allow "
+                           "the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+    raise RuntimeError(f"A view was created in no_grad mode and {what} with grad mode enabled. Move both the view and the inplace "
+                       "operation inside the no_grad block (if it is not to be tracked) or both outside (if it is).")
 
 
 _rebase = None

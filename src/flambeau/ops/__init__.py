@@ -4,7 +4,7 @@ from . import selection, arithmetic, comparison, logical, rounding, complex_numb
 from . import special_functions, special_aliases, activations, floating_parts, ternary, special_polynomials, special_extras
 from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, rearranging, triangular, padding, embedding, restriding
 from . import reductions, softmax, statistics, losses, normalization, dropout
-from . import scans, sorting, order_statistics, histograms, norms
+from . import scans, sorting, order_statistics, histograms, norms, distance_losses, margin_losses, ctc
 from . import matmul, scaled_products, contraction, convolution, pooling
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
 from . import random, properties, legacy_types, sequences, buffers

@@ -69,6 +69,27 @@ def uninitialized(spec) -> Tensor:
     return make(record(rule.code, ())[0], rule.spec)
 
 
+_C_NAMES = {"float32": "float", "float64": "double", "float16": "at::Half", "bfloat16": "at::BFloat16"}
+
+
+def fitting(value, dtype):
+    """A number as ``dtype`` can hold it; ``RuntimeError`` where it is out of range, or complex for a real dtype."""
+    if value.__class__ is Param or dtype.is_complex or dtype is dtypes.bool_:
+        return value
+    fits = True
+    if isinstance(value, complex):
+        fits, value = value.imag == 0, value.real if value.imag == 0 else 0
+    if dtype.category == 1 and fits:
+        info = dtypes.iinfo(dtype)
+        low = info.min if dtype.is_signed else -info.max
+        fits = low <= value <= info.max if value == value and abs(value) != math.inf else dtype.itemsize == 8
+    elif fits and isinstance(value, (int, float)) and math.isfinite(value):
+        fits = abs(value) <= dtypes.finfo(dtype).max
+    if not fits:
+        raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(dtype.name, dtype.name + '_t')} without overflow")
+    return int(value) if dtype.category == 1 and isinstance(value, float) and math.isfinite(value) else value
+
+
 def check_size(name: str, size) -> tuple[int, ...]:
     """The sizes of a creation call as a tuple of ints; ``RuntimeError`` for negative ones, ``TypeError`` for others."""
     if isinstance(size, int):
@@ -124,7 +145,10 @@ ones = _filler("ones", 1)
 def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, names=None):
     """A tensor of the given sizes full of ``fill_value``; the dtype is the value's unless given."""
     if isinstance(fill_value, Tensor):
+        if fill_value.ndim:
+            raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not Tensor")
         fill_value, dtype = fill_value.item(), dtype or fill_value.dtype
+    fill_value = fitting(fill_value, dtype or number_dtype(fill_value))
     made = filled(check_size("full", size), fill_value, dtype or number_dtype(fill_value), devices.resolve(device))
     if out is not None:
         return overrides.write_out("full", made, out)
@@ -157,6 +181,9 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
 def _like(name: str, maker):
     def make_like(input, *args, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
                   memory_format=devices.preserve_format):
+        if not isinstance(input, Tensor):
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {_describe(input)}")
+        finish(input, False, pin_memory, layout)
         return maker(input, *args, dtype=dtype or input.dtype, device=input.device if device is None else device,
                      requires_grad=requires_grad, memory_format=memory_format)
 
@@ -177,12 +204,14 @@ def _ordered(made: Tensor, like: Tensor, memory_format) -> Tensor:
     return made.contiguous(memory_format=memory_format)
 
 
-def _full_like(input, value, *, dtype, device, requires_grad, memory_format):
+def _full_like(input, fill_value, *, dtype, device, requires_grad, memory_format):
+    value = fill_value.item() if isinstance(fill_value, Tensor) else fill_value
+    value = fitting(value, dtype)
     made = _ordered(filled(tuple(input.shape), value, dtype, devices.resolve(device)), input, memory_format)
     return finish(made, requires_grad)
 
 
-full_like = _like("full_like", lambda input, fill_value, **o: _full_like(input, fill_value, **o))
+full_like = _like("full_like", _full_like)
 zeros_like = _like("zeros_like", lambda input, **o: _full_like(input, 0, **o))
 ones_like = _like("ones_like", lambda input, **o: _full_like(input, 1, **o))
 
@@ -299,33 +328,7 @@ def from_numpy(ndarray):
     return from_array(ndarray, d, copy=False)
 
 
-# -- ranges ------------------------------------------------------------------------------------------------------------------
-
-
-@function()
-def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
-    """``start, start + step, ...`` below ``end``; ``arange(end)`` starts at 0. int64 where all arguments are integers."""
-    if end is None:
-        start, end = 0, start
-    start, end, step = [v.item() if isinstance(v, (Tensor, np.generic)) else v for v in (start, end, step)]
-    if step == 0:
-        raise RuntimeError("step must be nonzero")
-    for v in (start, end):
-        if isinstance(v, float) and not math.isfinite(v):
-            raise RuntimeError(f"unsupported range: {start} -> {end}")
-    if (end - start) * step < 0:
-        raise RuntimeError("upper bound and lower bound inconsistent with step sign")
-    if dtype is None:
-        dtype = out.dtype if out is not None else (
-            get_default_dtype() if any(isinstance(v, float) for v in (start, end, step)) else dtypes.int64)
-    n = int(math.ceil((end - start) / step)) if dtype.category >= 2 or any(isinstance(v, float) for v in (start, end, step)) \
-        else -((start - end) // step)
-    kind = np.float64 if dtype.category >= 2 else np.int64
-    values = np.arange(n, dtype=kind) * kind(step) + kind(start) if dtype.category >= 2 else int(start) + np.arange(n, dtype=kind) * int(step)
-    made = from_array(_converted(values, dtype), dtype).to(device=device)
-    if out is not None:
-        return overrides.write_out("arange", made, out)
-    return finish(made, requires_grad, pin_memory, layout)
+# -- ``Tensor(...)`` -----------------------------------------------------------------------------------------------------------
 
 
 def _legacy(*args, **kwargs) -> Tensor:
@@ -336,10 +339,12 @@ def _legacy(*args, **kwargs) -> Tensor:
     if not args:
         return empty(0)
     if len(args) == 1 and not isinstance(args[0], (int, Size)):
+        if not hasattr(args[0], "__len__"):
+            raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
         return tensor(args[0], dtype=get_default_dtype())
     return empty(*args)
 
 
 set_legacy_constructor(_legacy)
 
-__all__ = ["Storage", "as_subclass", "arange", "tensor", "zeros", "ones", "full", "filled", "uninitialized"]
+__all__ = ["Storage", "as_subclass", "tensor", "zeros", "ones", "full", "filled", "uninitialized"]

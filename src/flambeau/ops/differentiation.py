@@ -4,7 +4,10 @@ from __future__ import annotations
 
 from ..autograd.differentiate import backward as _backward
 from ..tensor import Tensor, make
+from .creation import check_size
+from .gradient import sum_to_shape
 from .registry import export, function
+from .schema import spread
 
 
 @function(None, method=True)
@@ -46,3 +49,13 @@ def detach_(self):
 
 
 export("torch", "detach_", detach_)
+
+
+@function(None, method=True)
+def sum_to_size(self, *size):
+    """The sum over the dimensions that broadcasting ``size`` to this tensor's shape would add or repeat."""
+    shape = check_size("sum_to_size", spread(size))
+    lead = self.ndim - len(shape)
+    if lead < 0 or any(s not in (1, t) for s, t in zip(shape, self.shape[lead:])):
+        raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}.")
+    return sum_to_shape(self, shape)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..runtime import devices
 from ..tensor import Tensor
 from . import creation
-from .creation import filled
+from .creation import filled, fitting
 from .inplace import publish_inplace
 from .operator import operator
 from .registry import export, function
@@ -16,7 +16,7 @@ from .schema import spread
 def fill(input, value):
     """A tensor like ``input`` full of ``value``, a number or a 0-dim tensor."""
     if not isinstance(value, Tensor):
-        return filled(tuple(input.shape), value, input.dtype, input.device)
+        return filled(tuple(input.shape), fitting(value, input.dtype), input.dtype, input.device)
     if value.ndim:
         raise RuntimeError(f"fill_ only supports 0-dimension value tensor but got tensor with {value.ndim} dimensions.")
     return value.to(input.dtype).expand(input.shape).clone(memory_format=devices.contiguous_format)
