@@ -125,6 +125,7 @@ def finish(made: Tensor, requires_grad: bool, pin_memory: bool = False, layout=N
 def _filler(name: str, value):
     def make_filled(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, names=None):
         shape = check_size(name, spread(size))
+        check_dtype(name, dtype)
         made = filled(shape, value, dtype or get_default_dtype(), devices.resolve(device))
         if out is not None:
             return overrides.write_out(name, made if dtype else made.to(out.dtype), out)
@@ -240,13 +241,28 @@ def _array_of(data) -> np.ndarray:
         return data
     if isinstance(data, np.generic):
         return np.asarray(data)
+    plain = _plain(data)
     try:
-        array = np.array(_plain(data))
-    except (ValueError, OverflowError) as error:
-        if "inhomogeneous" in str(error):
-            raise ValueError(f"expected sequence of equal length at each dimension of the data: {error}") from None
-        raise RuntimeError(str(error)) from None
-    return array
+        return np.array(plain)
+    except OverflowError:
+        _overflow()
+    except ValueError:
+        _complain_of_shape(plain, 0)
+        raise
+
+
+def _complain_of_shape(data, dim: int) -> None:
+    """Say where nested sequences are uneven."""
+    nested = [d for d in data if isinstance(d, list)]
+    if nested and not isinstance(data[0], list):
+        raise TypeError("'list' object cannot be interpreted as a number: expected numbers beside numbers in the nested sequence")
+    for d in data if nested else ():
+        if not isinstance(d, list):
+            raise TypeError(f"not a sequence: expected one at dim {dim + 1}, got {type(d).__name__}")
+        if len(d) != len(data[0]):
+            raise ValueError(f"expected sequence of length {len(data[0])} at dim {dim + 1} (got {len(d)})")
+    for d in nested:
+        _complain_of_shape(d, dim + 1)
 
 
 def _inferred(data, array: np.ndarray):
@@ -267,14 +283,14 @@ def _inferred(data, array: np.ndarray):
     if isinstance(first, int):
         _overflow()
     if isinstance(first, str):
-        raise TypeError(f"new(): invalid data type '{type(first).__name__}'")
+        raise TypeError("new(): invalid data type 'str'")
     if array.dtype.kind in "US":
         raise TypeError("new(): invalid data type 'str'")
     raise RuntimeError(f"Could not infer dtype of {type(first).__name__}")
 
 
 def _overflow():
-    raise RuntimeError("Overflow when unpacking long long")
+    raise ValueError("Overflow when unpacking long long")
 
 
 @function()
@@ -288,6 +304,7 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         warnings.warn("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
                       "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).", stacklevel=3)
         return finish(data.detach().clone().to(device=device, dtype=dtype), requires_grad)
+    check_dtype("tensor", dtype)
     array = _array_of(data)
     if array.dtype.kind in "USOV" and not (array.dtype == object and array.size and isinstance(array.reshape(-1)[0], int)):
         _inferred(data, array)
@@ -295,8 +312,26 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     where = devices.resolve(device)
     if where is devices.meta:
         return finish(empty_storage(dense(array.shape, d, where)), requires_grad)
+    if not isinstance(data, (np.ndarray, np.generic)):
+        _check_elements(array, d)
     made = from_array(_converted(array, d), d)
     return finish(made, requires_grad, pin_memory)
+
+
+def _check_elements(array: np.ndarray, d) -> None:
+    """Python numbers must fit the dtype that was asked for."""
+    if array.dtype.kind == "c" and not d.is_complex and d is not dtypes.bool_:
+        raise TypeError("must be real number, not complex")
+    if d.category == 1 and array.dtype.kind in "iufO" and array.size:
+        for extreme in (array.min(), array.max()):
+            if extreme == extreme and abs(extreme) != math.inf:
+                fitting(extreme.item() if isinstance(extreme, np.generic) else extreme, d)
+
+
+def check_dtype(name: str, dtype) -> None:
+    """``TypeError`` for a ``dtype=`` argument that is no dtype."""
+    if dtype is not None and not isinstance(dtype, dtypes.dtype):
+        raise TypeError(f"{name}(): argument 'dtype' must be torch.dtype, not {type(dtype).__name__}")
 
 
 def _converted(array: np.ndarray, d) -> np.ndarray:

@@ -28,6 +28,18 @@ def _(grad, saved):
     return (nothing, grad.sum()) if isinstance(saved.value, Tensor) else nothing
 
 
+_fill_ = Tensor.fill_
+
+
+@function(None, method=True)
+def fill_(self, value):
+    """Set every element to ``value``, a number or a 0-dim tensor, in place."""
+    return _fill_(self, value if isinstance(value, Tensor) else fitting(value, self.dtype))
+
+
+export("torch", "fill_", fill_)
+
+
 @operator("zero(Tensor input)", namespace=None)
 def zero(input):
     """A tensor like ``input`` full of zeros."""

@@ -65,5 +65,8 @@ def map2_(self, x, y, callable):
 
 
 def _zipped(target: Tensor, others: list, callable) -> Tensor:
+    for t in others:
+        if t.dtype is not target.dtype:
+            raise TypeError(f"map_: expected {target.type()} for 'other' (got {t.type()})")
     columns = [widen(t.expand(target.shape)._array(), t.dtype).ravel().tolist() for t in (target, *others)]
     return _store(target, [callable(*row) for row in zip(*columns)])
