@@ -1,4 +1,4 @@
-"""Losses against target values, class indices and class probabilities.
+"""Losses of classes: class indices and class probabilities; and what all losses share.
 
 A loss is one instruction and its gradient another. ``reduction`` is "mean", "sum" or "none" everywhere.
 """
@@ -11,8 +11,7 @@ from ..dtypes import float32
 from ..tensor import Tensor
 from .operator import operator
 from .positions import positions
-from .promotion import broadcast_shapes
-from .reductions import HALVES, amax, sum, with_dims
+from .reductions import HALVES, amax, sum
 from .registry import function
 from .reshaping import reshaped
 from .selection import where
@@ -275,51 +274,3 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index: int = 
     if input.ndim == 1 and target.ndim:
         target = reshaped(target, ())
     return _nll_loss(input, target, weight, ignore_index, reduction)[0]
-
-
-# -- distances to target values ----------------------------------------------------------------------------------------------
-
-
-def _check_broadcast(name: str, input, target) -> None:
-    if isinstance(target, Tensor) and target.shape != input.shape:
-        warnings.warn(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead "
-                      "to incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=4)
-
-
-def _count(input, target) -> int:
-    n = 1
-    for size in broadcast_shapes(input.shape, target.shape):
-        n *= size
-    return n
-
-
-@operator("mse_loss(Tensor input, Tensor target, str reduction)", namespace=None, opmath=True)
-def _mse_loss(input, target, reduction):
-    difference = input - target
-    return reduced(difference * difference, reduction)
-
-
-@_mse_loss.gradient
-def _(grad, saved):
-    scale = 2 / _count(saved.input, saved.target) if saved.reduction == "mean" and _count(saved.input, saved.target) else 2
-    gradient = (saved.input - saved.target) * (grad * scale)
-    return gradient, -gradient
-
-
-@function("nn.functional")
-def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
-    """``(input - target)**2``, each scaled by ``weight`` if given, reduced (a weighted mean divides by the weights' sum)."""
-    reduction = reduction_name(reduction, size_average, reduce)
-    _check_broadcast("mse_loss", input, target)
-    if weight is not None:
-        return _weighted_distance(_mse_loss, input, target, weight, reduction)
-    return _mse_loss(input, target, reduction)
-
-
-def _weighted_distance(loss, input, target, weight, reduction: str):
-    if weight.shape != input.shape:
-        raise ValueError("Weights and input must have the same size.")
-    losses = loss(input, target, "none") * weight
-    if reduction == "mean":
-        return sum(losses) / sum(weight)
-    return sum(losses) if reduction == "sum" else losses
