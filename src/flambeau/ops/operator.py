@@ -16,7 +16,7 @@ from ..lazy.window import Code, TraceError, record, record1, record2
 from ..tensor import Tensor, make
 from . import overrides
 from .registry import export
-from .schema import NUMBERS, Schema, compile_function, head, key_expression, normalize, spread
+from .schema import NUMBERS, Schema, compile_function, head, key_expression, normalize, renamed, spread
 
 _new = object.__new__
 
@@ -140,7 +140,8 @@ class Operator:
             fast = (self.records and not self.sited and rule.single and not rule.direct and not self.mutates and rule.results[0][2] == 0
                     and not rule.code.sited
                     and not overrides.in_key(key) and not (rule.differentiable and self.gradient_body is None))
-            (self.rules if fast else self.others)[key] = rule
+            if not overrides.suspended:
+                (self.rules if fast else self.others)[key] = rule
         return rule
 
     def launch(self, rule: Rule, values):
@@ -339,7 +340,7 @@ def _uint8():
 
 _FAST = """
 def {name}({head}):
-    rule = None
+{renaming}    rule = None
     try:
         rule = rules[{key}]
     except (KeyError, AttributeError, TypeError):
@@ -359,8 +360,14 @@ def {name}({head}):
 
 _GENERAL = """
 def {name}({head}):
-{spread}    return call({values}{out_argument})
+{renaming}{spread}    return call({values}{out_argument})
 """
+
+
+def _reduces(op: Operator) -> bool:
+    """Whether the operator takes ``dim``, and nothing that must be given after it."""
+    names = [p.name for p in op.parameters]
+    return "dim" in names and not any(p.required for p in op.parameters[names.index("dim") + 1:])
 
 
 def make_function(op: Operator, *, out: bool = False, variadic: str | None = None, name: str | None = None):
@@ -372,9 +379,12 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     static = all(p.type == "Tensor" or p.type not in ("Tensor?", "Tensor[]", "Scalar") for p in op.parameters)
     numbers = [p.name for p in op.parameters if p.type == "Tensor|Scalar"]
     scope = {"rules": op.rules, "call": op, "record": record, "record1": record1, "record2": record2, "new": _new,
-             "Tensor": Tensor, "state": state, "attach": attach, "NUMBERS": NUMBERS, "spread": spread}
-    fields = {"name": name, "head": head(op.schema, out, variadic), "values": values,
-              "out_argument": ", out=out" if out else ""}
+             "Tensor": Tensor, "state": state, "attach": attach, "NUMBERS": NUMBERS, "spread": spread, "renamed": renamed}
+    numpy_names = variadic is None and _reduces(op)
+    given = ", ".join(f"{n}={n}" for n in [p.name for p in op.parameters] + ["out"] * out)
+    renaming = f"    if numpy_names:\n        return {name}(**renamed({name!r}, dict({given}), numpy_names))\n" if numpy_names else ""
+    fields = {"name": name, "head": head(op.schema, out, variadic, numpy_names), "values": values,
+              "out_argument": ", out=out" if out else "", "renaming": renaming}
     fast = static and variadic is None and 1 <= len(names) and len(numbers) <= 1 and not op.mutates and not op.immediate \
         and op.records and not op.sited
     if not fast:

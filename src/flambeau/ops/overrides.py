@@ -7,6 +7,7 @@ import threading
 
 from ..lazy.spec import Spec
 from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass
+from .schema import NUMPY_NAMES
 
 
 class _Modes(threading.local):
@@ -33,29 +34,46 @@ def in_key(key) -> bool:
     return False
 
 
+_plain: set = {Tensor, int, float, bool, complex, str, type(None)}  # classes that are known to take nothing over
+
+
+def _takes_over(kind: type) -> bool:
+    """Whether a class has a ``__torch_function__`` of its own."""
+    handler = getattr(kind, "__torch_function__", None)
+    if kind is Tensor or handler is None or getattr(handler, "__func__", handler) is _disabled_torch_function_impl:
+        _plain.add(kind)
+        return False
+    return True
+
+
+def taken_over(values) -> bool:
+    """Whether the class of an argument (or of an element of a list) takes over operators."""
+    for v in values:
+        kind = v.__class__
+        if kind in _plain:
+            continue
+        if kind is tuple or kind is list:
+            if taken_over(v):
+                return True
+        elif _takes_over(kind):
+            return True
+    return False
+
+
 def _overriding(values) -> list:
-    found = []
+    """The arguments whose classes take over operators, one of each class."""
+    found: list = []
     for v in values:
         for e in v if v.__class__ in (tuple, list) else (v,):
             kind = type(e)
-            if kind is Tensor or kind in _PLAIN:
-                continue
-            handler = getattr(kind, "__torch_function__", None)
-            if handler is None or getattr(handler, "__func__", handler) is _disabled_torch_function_impl:
-                continue
-            if not any(type(f) is kind for f in found):
+            if kind not in _plain and _takes_over(kind) and not any(type(f) is kind for f in found):
                 found.append(e)
     return found
 
 
-_PLAIN = frozenset({int, float, bool, complex, str, type(None)})
-
-
 def active(values) -> bool:
     """Whether a call must be offered to a mode or to an argument's class."""
-    if modes.disabled:
-        return False
-    return bool(modes.stack) or bool(_overriding(values))
+    return (bool(modes.stack) or taken_over(values)) and not modes.disabled
 
 
 def dispatch(op, values, out=None):
@@ -86,11 +104,16 @@ def offer(public, args, kwargs):
 
 
 def dispatching(body):
-    """``body`` as a public function that classes and modes can take over."""
+    """``body`` as a public function that classes and modes can take over; ``axis`` and ``keepdims`` are ``dim`` and ``keepdim``."""
+    code = getattr(body, "__code__", None)
+    names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount] if code is not None else ()
+    axis = "dim" in names and "axis" not in names
 
     @functools.wraps(body)
     def public(*args, **kwargs):
-        if not modes.disabled and (modes.stack or _overriding(args) or (kwargs and _overriding(kwargs.values()))):
+        if axis and kwargs and ("axis" in kwargs or "keepdims" in kwargs):
+            kwargs = {NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()}
+        if (modes.stack or taken_over(args) or (kwargs and taken_over(kwargs.values()))) and not modes.disabled:
             return offer(public, args, kwargs)
         return body(*args, **kwargs)
 
@@ -108,6 +131,24 @@ class DisableTorchFunctionSubclass:
         modes.disabled = self._previous
 
 
+suspended: list[dict] = []  # the rules of all operators, one entry a mode that is on
+
+
+def _suspend_rules() -> None:
+    """Send every call through the general path, which asks modes: known signatures would pass them by."""
+    kept = {}
+    for op in OPERATORS.values():
+        if op.rules:
+            kept[op] = dict(op.rules)
+            op.rules.clear()
+    suspended.append(kept)
+
+
+def _resume_rules() -> None:
+    for op, rules in suspended.pop().items():
+        op.rules.update(rules)
+
+
 class TorchFunctionMode:
     """A mode that sees every operator called within its block through its ``__torch_function__``."""
 
@@ -116,10 +157,12 @@ class TorchFunctionMode:
 
     def __enter__(self):
         modes.stack = (*modes.stack, self)
+        _suspend_rules()
         return self
 
     def __exit__(self, *exc):
         modes.stack = modes.stack[:-1]
+        _resume_rules()
 
 
 def default_torch_function(cls, func, types, args=(), kwargs=None):
@@ -149,7 +192,7 @@ def write_out(name: str, result, out):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):
             raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
         written = [write_out(name, r, o) for r, o in zip(result, out)]
-        return type(result)(*written) if hasattr(result, "_fields") else tuple(written)
+        return type(result)(*written) if hasattr(result, "_fields") else type(result)(written)
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     from ..dtypes import can_cast

@@ -92,8 +92,11 @@ def key_expression(parameter: Parameter) -> str:
     return name
 
 
-def head(schema: Schema, out: bool = False, variadic: str | None = None) -> str:
-    """Source of the function's parameter list; ``variadic`` names a parameter that takes all positional arguments left."""
+def head(schema: Schema, out: bool = False, variadic: str | None = None, numpy_names: bool = False) -> str:
+    """Source of the function's parameter list; ``variadic`` names a parameter that takes all positional arguments left.
+
+    With ``numpy_names`` keywords that are not its own are collected under that name.
+    """
     pieces, star = [], False
     for p in schema.parameters:
         if p.name == variadic:
@@ -103,12 +106,29 @@ def head(schema: Schema, out: bool = False, variadic: str | None = None) -> str:
         if (p.keyword_only or star) and not star:
             pieces.append("*")
             star = True
-        pieces.append(p.name if p.required else f"{p.name}={p.default!r}")
+        # ``dim`` may come as ``axis``: that it is missing is seen only later.
+        optional = not p.required or (numpy_names and p.name == "dim")
+        pieces.append(f"{p.name}={p.default!r}" if optional else p.name)
     if out:
         if not star:
             pieces.append("*")
         pieces.append("out=None")
+    if numpy_names:
+        pieces.append("**numpy_names")
     return ", ".join(pieces)
+
+
+NUMPY_NAMES = {"axis": "dim", "keepdims": "keepdim"}
+
+
+def renamed(function: str, given: dict, others: dict) -> dict:
+    """``given`` completed by arguments under NumPy's names; ``TypeError`` for unknown ones."""
+    for name, value in others.items():
+        own = NUMPY_NAMES.get(name)
+        if own not in given:
+            raise TypeError(f"{function}() got an unexpected keyword argument '{name}'")
+        given[own] = value
+    return given
 
 
 def compile_function(source: str, name: str, scope: dict, origin: str, doc: str | None):
