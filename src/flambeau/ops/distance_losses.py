@@ -266,6 +266,12 @@ def poisson_nll_loss(input, target, log_input: bool = True, full: bool = False, 
     return _poisson_nll_loss(input, target, log_input, full, eps, reduction)
 
 
+def _fits(shape, full) -> bool:
+    """Whether ``shape`` broadcasts to ``full``."""
+    lead = len(full) - len(shape)
+    return lead >= 0 and all(s in (1, f) for s, f in zip(shape, full[lead:]))
+
+
 @function("nn.functional")
 def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6, reduction: str = "mean"):
     """The negative log likelihood of ``target`` under normal distributions of mean ``input`` and variance ``var`` (at least ``eps``).
@@ -281,9 +287,8 @@ def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6,
     if var.shape != input.shape:
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
-        elif not (input.shape[:-1] == var.shape[:-1] and var.shape[-1] == 1) and \
-                broadcast_shapes(input.shape, var.shape) != tuple(input.shape):
-            raise ValueError("var is of incorrect size")
+        elif not _fits(var.shape, input.shape):
+            raise ValueError(f"gaussian_nll_loss: var is of incorrect size: {list(var.shape)} for an input of {list(input.shape)}")
     reduction = reduction_name(reduction)
     with no_grad():
         lift = var.clamp(min=eps) - var

@@ -274,3 +274,21 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index: int = 
     if input.ndim == 1 and target.ndim:
         target = reshaped(target, ())
     return _nll_loss(input, target, weight, ignore_index, reduction)[0]
+
+
+@function("nn.functional")
+def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weight=None, reduction: str = "mean", ignore_index=None,
+                         label_smoothing: float = 0.0, options=None):
+    """``cross_entropy(linear(input, linear_weight, linear_bias), target)``.
+
+    ``linear_weight`` is ``(C, in_features)``, or ``(C, d1, ..., in_features)`` for logits ``(N, C, d1, ...)``.
+    """
+    if options is not None:
+        raise NotImplementedError("flambeau: linear_cross_entropy: argument options is not supported yet")
+    classes = tuple(linear_weight.shape[:-1])
+    logits = input.matmul(reshaped(linear_weight, (-1, linear_weight.shape[-1])).t())
+    logits = reshaped(logits, (*input.shape[:-1], *classes))
+    if linear_bias is not None:
+        logits = logits + linear_bias
+    ignored = -100 if ignore_index is None else ignore_index
+    return cross_entropy(logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing)

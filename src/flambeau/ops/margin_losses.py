@@ -68,7 +68,7 @@ def multi_margin_loss(input, target, p: int = 1, margin: float = 1.0, weight=Non
         raise ValueError("only p == 1 and p == 2 supported")
     if weight is not None and weight.ndim != 1:
         raise ValueError("weight must be one-dimensional")
-    if input.ndim not in (1, 2) or (input.ndim == 2 and not input.shape[1]) or (input.ndim == 1 and not input.shape[0]):
+    if input.ndim > 2 or (input.ndim == 2 and not input.shape[1]) or (input.ndim == 1 and not input.shape[0]):
         raise RuntimeError("multi_margin_loss: Expected non-empty vector or matrix with optional 0-dim batch size, but got: "
                            f"{list(input.shape)}")
     rows = input if input.ndim == 2 else reshaped(input, (1, -1))

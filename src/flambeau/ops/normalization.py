@@ -224,6 +224,14 @@ def _torch_group_norm(input, num_groups: int, weight=None, bias=None, eps: float
     return group_norm(input, num_groups, weight, bias, eps)
 
 
+@function()
+def native_group_norm(input, weight, bias, N: int, C: int, HxW: int, group: int, eps: float):
+    """``group_norm`` of ``N`` samples of ``C`` channels, and the mean and inverse standard deviation ``(N, group)``."""
+    if input.numel() != N * C * HxW:
+        raise RuntimeError(f"Expected X.numel() == N * C * HxW to be true, but got {input.numel()} elements for {N}, {C}, {HxW}")
+    return _group_norm(input, weight, bias, group, eps)[:3]
+
+
 # -- batches -------------------------------------------------------------------------------------------------------------------
 
 
@@ -311,7 +319,9 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     (the variance unbiased); else by the running ones. ``ValueError`` for one value per channel while training.
     """
     if input.ndim < 2:
-        raise RuntimeError(f"batch_norm(): expected an input of at least 2 dimensions, got {input.ndim}")
+        if input.numel():
+            raise RuntimeError(f"batch_norm(): expected an input of at least 2 dimensions, got {input.ndim}")
+        return input.clone()
     count = input.numel() // input.shape[1] if input.shape[1] else 0
     if training and count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
