@@ -207,7 +207,23 @@ def _implicit(output) -> Tensor:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if not output._spec.dtype.is_floating_point:
         raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {output.dtype}")
-    return output.new_ones(output.shape)
+    return _one(output)
+
+
+_ones: dict = {}
+
+
+def _one(output: Tensor) -> Tensor:
+    """A computed 1 of a one-element shape; made anew when somebody has written to the last one."""
+    spec = output._spec
+    found = _ones.get(spec)
+    if found is None or found._storage.version or found._storage.external is not None:
+        found = output.new_ones(output.shape)
+        if spec.device.type != "cpu":
+            return found
+        found._ready()
+        _ones[spec] = found
+    return found
 
 
 def _check_gradient(i: int, output: Tensor, gradient: Tensor) -> None:

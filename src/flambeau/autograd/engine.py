@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import heapq
+import threading
 
 from ..lazy import window as _window
 from ..runtime.devices import contiguous_format
@@ -14,7 +15,7 @@ from .mode import state
 class _Run:
     """One backward pass."""
 
-    __slots__ = ("create_graph", "keep_graph", "wanted", "answers", "pending", "given", "start")
+    __slots__ = ("create_graph", "keep_graph", "wanted", "answers", "pending", "given", "start", "incoming", "needed", "roots")
 
     def __init__(self, create_graph: bool, keep_graph: bool, wanted: dict | None, foreign: set):
         self.create_graph = create_graph
@@ -24,6 +25,9 @@ class _Run:
         self.pending: dict = {}  # node -> gradients of its results by number
         self.given = foreign  # ids of storages that somebody else may hold: a leaf does not take them over
         self.start = (_window.current.epoch, len(_window.current.outputs))
+        self.incoming: dict = {}
+        self.needed: set | None = None
+        self.roots: list = []
 
     def owns(self, storage) -> bool:
         """Whether this backward made ``storage`` and gave it to nobody."""
@@ -31,6 +35,22 @@ class _Run:
             return False
         epoch, first = self.start
         return storage.slot >= (first if storage.epoch == epoch else 0)
+
+
+    def reaches(self, edge) -> bool:
+        """Whether this backward passes ``edge``."""
+        node = edge[0]
+        if node not in self.incoming and node not in self.roots:
+            return False
+        return self.wanted is None or node in self.needed or edge in self.wanted
+
+
+_running = threading.local()
+
+
+def current_run() -> _Run:
+    """The backward pass that is calling a hook."""
+    return _running.stack[-1]
 
 
 def _reachable(roots: list) -> dict:
@@ -207,20 +227,23 @@ def execute(
     ``foreign`` are the ids of storages that belong to the caller.
     """
     run = _Run(create_graph, keep_graph, wanted, foreign if foreign is not None else set())
-    nodes = [edge[0] for edge in roots]
-    incoming = _reachable(nodes)
-    needed = None if wanted is None else _needed(nodes, wanted)
+    nodes = run.roots = [edge[0] for edge in roots]
+    incoming = run.incoming = _reachable(nodes)
+    run.needed = None if wanted is None else _needed(nodes, wanted)
     ready: list = []
     previous = state.enabled
     state.enabled = create_graph
+    stack = _running.__dict__.setdefault("stack", [])
+    stack.append(run)
     try:
         for edge, gradient in zip(roots, gradients):
             _deposit(run, edge, gradient)
         for node in dict.fromkeys(nodes):
             if not incoming.get(node):
                 _schedule(ready, node)
-        _drain(run, ready, incoming, needed)
+        _drain(run, ready, incoming, run.needed)
     finally:
+        stack.pop()
         state.enabled = previous
     return run.answers
 

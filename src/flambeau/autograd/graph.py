@@ -263,3 +263,22 @@ def set_view_refresher(function) -> None:
 def refresh_view(tensor) -> None:
     """Bring a view's node up to date after its base was changed in place."""
     _refresh_view(tensor)
+
+
+# What needs tensors themselves is found in other files of this folder when it is first named.
+_LAZY = {
+    "get_gradient_edge": "hooks",
+    "increment_version": "hooks",
+    "register_multi_grad_hook": "hooks",
+    "saved_tensors_hooks": "saved_hooks",
+    "save_on_cpu": "saved_hooks",
+    "disable_saved_tensors_hooks": "saved_hooks",
+}
+
+
+def __getattr__(name: str):
+    if name in _LAZY:
+        from importlib import import_module
+
+        return getattr(import_module(f".{_LAZY[name]}", __package__), name)
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from .mode import no_grad
+
 stack: list = []
 
 FREED = (
@@ -37,6 +39,8 @@ class saved_tensors_hooks:
         self.unpack_hook = unpack_hook
 
     def __enter__(self):
+        if _refusal is not None:
+            raise RuntimeError(_refusal)
         stack.append(self)
 
     def __exit__(self, *exc):
@@ -50,11 +54,45 @@ class Packed:
 
     def __init__(self, tensors):
         self.hook = stack[-1]
-        self.packed = [self.hook.pack_hook(t) for t in tensors]
+        with no_grad():
+            self.packed = [self.hook.pack_hook(t) for t in tensors]
 
     def unpack(self) -> list:
         """The tensors, by the unpack hook."""
-        return [self.hook.unpack_hook(p) for p in self.packed]
+        tensors = [self.hook.unpack_hook(p) for p in self.packed]
+        for t in tensors:
+            if not hasattr(t, "_storage"):
+                raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(t).__name__}")
+        return tensors
 
     def __len__(self) -> int:
         return len(self.packed)
+
+
+class save_on_cpu(saved_tensors_hooks):
+    """Within the block, saved tensors are kept on the CPU, where they are already."""
+
+    def __init__(self, pin_memory: bool = False, device_type: str = "cuda"):
+        if pin_memory:
+            raise RuntimeError("Cannot access accelerator device when none is available.")
+        super().__init__(lambda tensor: tensor, lambda tensor: tensor)
+
+
+_refusal: str | None = None
+
+
+class disable_saved_tensors_hooks:
+    """Within the block, entering ``saved_tensors_hooks`` raises RuntimeError with this message."""
+
+    def __init__(self, error_message: str):
+        self.error_message = error_message
+
+    def __enter__(self):
+        global _refusal
+        if stack:
+            raise RuntimeError(self.error_message)
+        self._previous, _refusal = _refusal, self.error_message
+
+    def __exit__(self, *exc):
+        global _refusal
+        _refusal = self._previous
