@@ -9,25 +9,32 @@ import numpy as np
 from ..compiler.reference import narrow, widen
 from ..runtime import random
 from ..tensor import Tensor, from_array
+from . import overrides
 from .clamping import _clamp, at_least, at_most
 from .elementwise import refusal
 from .inplace import InplaceOperator
 from .operator import Operator, make_function, operator
-from . import overrides
 from .registry import export
 from .selection import where
 from .special_functions import erf
-from .transcendental import exp, expm1, log1p, sigmoid as _sigmoid, tanh as _tanh
+from .transcendental import exp, expm1, log1p
+from .transcendental import sigmoid as _sigmoid
+from .transcendental import tanh as _tanh
 
 
 class Activation(Operator):
     """An operator with a last argument ``inplace``: given, the result is written to the first argument."""
 
     def __init__(self, functional: Operator):
-        parameters = [f"{p.type} {p.name}" + ("" if p.required else f"={p.default!r}") for p in functional.parameters]
+        parameters = [
+            f"{p.type} {p.name}" + ("" if p.required else f"={p.default!r}") for p in functional.parameters
+        ]
         body = functional.body
-        super().__init__(f"{functional.name}({', '.join(parameters)}, bool inplace=False)", lambda *values: body(*values[:-1]),
-                         opmath=functional.opmath)
+        super().__init__(
+            f"{functional.name}({', '.join(parameters)}, bool inplace=False)",
+            lambda *values: body(*values[:-1]),
+            opmath=functional.opmath,
+        )
         self.writing = InplaceOperator(functional)
         self.node_name = functional.node_name
         self.doc = functional.doc
@@ -38,8 +45,16 @@ class Activation(Operator):
         return super().__call__(*values, out=out)
 
 
-def activation(schema: str, *, torch: bool = False, method: bool = False, inplace: bool = True, underscored: bool = False, refuse: str = "bi",
-               node: str = ""):
+def activation(
+    schema: str,
+    *,
+    torch: bool = False,
+    method: bool = False,
+    inplace: bool = True,
+    underscored: bool = False,
+    refuse: str = "bi",
+    node: str = "",
+):
     """Decorator: declare an activation by its body.
 
     ``torch`` also exports it as ``torch.name`` and ``torch.name_`` (with ``method``: as methods too). ``inplace`` gives
@@ -54,7 +69,13 @@ def activation(schema: str, *, torch: bool = False, method: bool = False, inplac
             return body(input, *arguments)
 
         checked.__doc__ = body.__doc__
-        functional = operator(schema, namespace="torch" if torch else None, method=method, inplace=method and inplace, opmath=True)(checked).operator
+        functional = operator(
+            schema,
+            namespace="torch" if torch else None,
+            method=method,
+            inplace=method and inplace,
+            opmath=True,
+        )(checked).operator
         functional.node_name = node or functional.node_name
         if not inplace:
             export("nn.functional", functional.name, functional.function)
@@ -81,7 +102,7 @@ def activation(schema: str, *, torch: bool = False, method: bool = False, inplac
     return declare
 
 
-# -- rectifiers ----------------------------------------------------------------------------------------------------------
+# -- rectifiers ----------------------------------------------------------------------------------------------
 
 
 @activation("relu(Tensor input)", torch=True, underscored=True, method=True, refuse="b")
@@ -139,7 +160,9 @@ def prelu(input, weight):
         RuntimeError: ``weight`` does not fit the channels, or the dtypes differ.
     """
     if weight.ndim > 1:
-        raise RuntimeError(f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}")
+        raise RuntimeError(
+            f"prelu: Expected `weight` to be a scalar or 1D tensor, but got: ndim = {weight.ndim}"
+        )
     if input.dtype is not weight.dtype:
         raise RuntimeError(f"prelu: Type promoting not supported. Got {input.dtype} and {weight.dtype}")
     channels = input.shape[1] if input.ndim >= 2 else 1
@@ -147,15 +170,19 @@ def prelu(input, weight):
         if not input.ndim:
             raise RuntimeError("prelu: Not allow zero-dim input tensor.")
         if channels != weight.numel():
-            raise RuntimeError(f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} "
-                               f"and channel size = {channels}.")
+            raise RuntimeError(
+                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} "
+                f"and channel size = {channels}."
+            )
     shape = [1] * input.ndim
     if input.ndim >= 2:
         shape[1] = weight.numel()
     return _prelu(input, weight.reshape(shape))
 
 
-@activation("threshold(Tensor input, float threshold, float value)", torch=True, underscored=True, refuse="bc")
+@activation(
+    "threshold(Tensor input, float threshold, float value)", torch=True, underscored=True, refuse="bc"
+)
 def threshold(input, threshold, value):
     """``input`` where above ``threshold``, else ``value``."""
     return where(input <= threshold, value if input.dtype.category == 2 else int(value), input)
@@ -182,7 +209,9 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
         RuntimeError: ``lower`` is above ``upper``.
     """
     if lower > upper:
-        raise RuntimeError(f"Lower bound should be less than or equal to the upper bound. Got {lower} and {upper}")
+        raise RuntimeError(
+            f"Lower bound should be less than or equal to the upper bound. Got {lower} and {upper}"
+        )
     if not training:
         return leaky_relu(input, (lower + upper) / 2, inplace)
     slopes = _rrelu_slopes(input, lower, upper)
@@ -201,7 +230,7 @@ def _torch_rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, generator=
     return rrelu(input, lower, upper, training)
 
 
-# -- exponential units ---------------------------------------------------------------------------------------------------
+# -- exponential units ---------------------------------------------------------------------------------------
 
 
 def _exponential_unit(x, negative, positive, inner):
@@ -252,7 +281,7 @@ def _(grad, saved):
     return _exponential_slope(grad, saved.input, saved.alpha, 1.0, 1.0 / saved.alpha)
 
 
-# -- smooth units --------------------------------------------------------------------------------------------------------
+# -- smooth units --------------------------------------------------------------------------------------------
 
 
 def _approximation(approximate: str) -> bool:
@@ -378,7 +407,7 @@ def tanh(input):
     return _tanh(input)
 
 
-# -- piecewise linear ----------------------------------------------------------------------------------------------------
+# -- piecewise linear ----------------------------------------------------------------------------------------
 
 
 @activation("hardtanh(Tensor input, float min_val=-1.0, float max_val=1.0)", underscored=True, refuse="bc")
@@ -451,7 +480,7 @@ def _(grad, saved):
     return where((x >= -saved.lambd) & (x <= saved.lambd), 0, grad)
 
 
-# -- others --------------------------------------------------------------------------------------------------------------
+# -- others --------------------------------------------------------------------------------------------------
 
 
 @operator("glu(Tensor input, int dim=-1)", namespace="nn.functional", opmath=True)
@@ -477,6 +506,7 @@ def _halves(x, dim):
 @glu.gradient
 def _(grad, saved):
     from .joining import cat
+
     value, gate = _halves(saved.input, saved.dim)
     s = _sigmoid(gate)
     return cat([grad * s, grad * value * s * (1 - s)], saved.dim)

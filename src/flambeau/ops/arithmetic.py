@@ -71,7 +71,7 @@ def _store(name: str, result, out):
     return result if out is None else write_out(name, result, out)
 
 
-# -- add, sub ------------------------------------------------------------------------------------------------------------
+# -- add, sub ------------------------------------------------------------------------------------------------
 
 _add = binary("add", np.add, **WITH_INPLACE)
 _add_ = Tensor.add_
@@ -84,8 +84,10 @@ def _(grad, saved):
 
 def _subtracting(op, values):
     if any(dtype_of(v) is dtypes.bool_ for v in values):
-        raise RuntimeError("Subtraction, the `-` operator, with two bool tensors is not supported. "
-                           "Use the `^` or `logical_xor()` operator instead.")
+        raise RuntimeError(
+            "Subtraction, the `-` operator, with two bool tensors is not supported. "
+            "Use the `^` or `logical_xor()` operator instead."
+        )
     d = result_type_of(values)
     return d, d
 
@@ -164,7 +166,11 @@ def add(input, other, *, alpha=1, out=None):
 def sub(input, other, *, alpha=1, out=None):
     """``input - alpha * other``, broadcast and promoted. ``RuntimeError`` for bool operands."""
     if input.__class__ in NUMBERS:
-        return _store("sub", rsub(as_operand(other), input) if alpha == 1 else sub(as_operand(input), other, alpha=alpha), out)
+        return _store(
+            "sub",
+            rsub(as_operand(other), input) if alpha == 1 else sub(as_operand(input), other, alpha=alpha),
+            out,
+        )
     return _store("sub", _sum("sub", _sub, _sub_multiple, input, other, alpha), out)
 
 
@@ -188,7 +194,7 @@ def sub_(self, other, *, alpha=1):
     return _sum("sub_", _sub_, _sub_multiple_, self, other, alpha)
 
 
-# -- mul -----------------------------------------------------------------------------------------------------------------
+# -- mul -----------------------------------------------------------------------------------------------------
 
 mul = binary("mul", np.multiply, inplace="method", aliases=("multiply",))
 
@@ -200,7 +206,7 @@ def _(grad, saved):
     return grad * saved.other.conj(), grad * saved.input.conj()
 
 
-# -- div -----------------------------------------------------------------------------------------------------------------
+# -- div -----------------------------------------------------------------------------------------------------
 
 _div = binary("div", np.true_divide, rule="float", **WITH_INPLACE)
 _div_ = Tensor.div_
@@ -213,7 +219,9 @@ def _(grad, saved):
     return grad / saved.other.conj(), -grad * ((saved.input / saved.other) / saved.other).conj()
 
 
-_rdiv = binary("rdiv", np.true_divide, rule="float", lowering="div", infer=swapped(_elementwise.RULES["float"]), **HIDDEN)
+_rdiv = binary(
+    "rdiv", np.true_divide, rule="float", lowering="div", infer=swapped(_elementwise.RULES["float"]), **HIDDEN
+)
 _rdiv.operator.node_name = "MulBackward0"
 
 
@@ -235,15 +243,21 @@ def _dividing(name: str):
     return rule
 
 
-_floor_divide = binary("floor_divide", np.floor_divide, lowering="floordiv", rule=_dividing("div_floor_cpu"), **WITH_INPLACE)
+_floor_divide = binary(
+    "floor_divide", np.floor_divide, lowering="floordiv", rule=_dividing("div_floor_cpu"), **WITH_INPLACE
+)
 _floor_divide_ = Tensor.floor_divide_
 _floor_divide.gradient(no_derivative("floor_divide"))
 _floor_divide.operator.node_name = "NotImplemented"
-_rfloor_divide = binary("floor_divide", np.floor_divide, lowering="floordiv", infer=swapped(_dividing("div_floor_cpu")), **HIDDEN)
+_rfloor_divide = binary(
+    "floor_divide", np.floor_divide, lowering="floordiv", infer=swapped(_dividing("div_floor_cpu")), **HIDDEN
+)
 _rfloor_divide.gradient(no_derivative("floor_divide"))
 _rfloor_divide.operator.node_name = "NotImplemented"
 
-_div_floor = binary("div", np.floor_divide, lowering="floordiv", rule=_dividing("div_floor_cpu"), **WITH_INPLACE)
+_div_floor = binary(
+    "div", np.floor_divide, lowering="floordiv", rule=_dividing("div_floor_cpu"), **WITH_INPLACE
+)
 _div_floor_ = Tensor.div_
 
 
@@ -261,6 +275,7 @@ def _div_trunc(input, other):
     if result_type_of((input, other)).category < 2:
         return _truncdiv(input, other)
     from .rounding import trunc
+
     return trunc(_div(input, other))
 
 
@@ -291,7 +306,9 @@ def _quotient(plain, floor, trunc, input, other, rounding_mode):
     if rounding_mode is None:
         return plain(input, other)
     if rounding_mode not in ("floor", "trunc"):
-        raise RuntimeError(f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'")
+        raise RuntimeError(
+            f"div expected rounding_mode to be one of None, 'trunc', or 'floor' but found '{rounding_mode}'"
+        )
     check_divisor(input, other)
     return (floor if rounding_mode == "floor" else trunc)(input, other)
 
@@ -303,7 +320,9 @@ def div(input, other, *, rounding_mode=None, out=None):
     Raises:
         RuntimeError: another ``rounding_mode``; integers rounded after division by zero.
     """
-    return _store("div", _quotient(_div, _div_floor, _div_trunc, as_operand(input), other, rounding_mode), out)
+    return _store(
+        "div", _quotient(_div, _div_floor, _div_trunc, as_operand(input), other, rounding_mode), out
+    )
 
 
 @function(None, method=True, aliases=("divide_",))
@@ -339,11 +358,13 @@ def floor_divide_(self, other):
     return _floor_divide_(self, other)
 
 
-# -- remainders ----------------------------------------------------------------------------------------------------------
+# -- remainders ----------------------------------------------------------------------------------------------
 
 _remainder = binary("remainder", np.remainder, rule=_dividing("remainder_cpu"), **WITH_INPLACE)
 _remainder_ = Tensor.remainder_
-_rremainder = binary("remainder", np.remainder, lowering="remainder", infer=swapped(_dividing("remainder_cpu")), **HIDDEN)
+_rremainder = binary(
+    "remainder", np.remainder, lowering="remainder", infer=swapped(_dividing("remainder_cpu")), **HIDDEN
+)
 _fmod = binary("fmod", np.fmod, rule=_dividing("fmod_cpu"), **WITH_INPLACE)
 _fmod_ = Tensor.fmod_
 
@@ -357,8 +378,11 @@ def _(grad, saved):
 
 @_rremainder.gradient
 def _(grad, saved):
-    return -grad * _floor_divide(saved.other, saved.input) if isinstance(saved.other, Tensor) \
+    return (
+        -grad * _floor_divide(saved.other, saved.input)
+        if isinstance(saved.other, Tensor)
         else -grad * _rfloor_divide(saved.input, saved.other)
+    )
 
 
 @_fmod.gradient
@@ -399,14 +423,16 @@ def fmod_(self, other):
     return _fmod_(self, other)
 
 
-# -- signs ---------------------------------------------------------------------------------------------------------------
+# -- signs ---------------------------------------------------------------------------------------------------
 
 
 def _negating(op, values):
     d = values[0].dtype
     if d is dtypes.bool_:
-        raise RuntimeError("Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
-                           "use the `~` or `logical_not()` operator instead.")
+        raise RuntimeError(
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
+            "use the `~` or `logical_not()` operator instead."
+        )
     return d, d
 
 
@@ -448,7 +474,13 @@ def _sign(x):
 
 
 sign = unary("sign", _sign, refuse="c", inplace="method")
-signbit = unary("signbit", lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0, rule="test", refuse="c", inplace=False)
+signbit = unary(
+    "signbit",
+    lambda x: np.signbit(x) if x.dtype.kind == "f" else x < 0,
+    rule="test",
+    refuse="c",
+    inplace=False,
+)
 
 
 @sign.gradient
@@ -471,6 +503,7 @@ def _(grad, saved):
     if not saved.input.is_complex():
         return zeros_like(grad)
     from .selection import where
+
     direction = saved.output
     turned = (grad - direction * (direction.conj() * grad).real) / abs(saved.input)
     return where(saved.input == 0, 0, turned)
@@ -484,7 +517,7 @@ def _(grad, saved):
     return -grad * (saved.output * saved.output).conj()
 
 
-# -- infix forms ---------------------------------------------------------------------------------------------------------
+# -- infix forms ---------------------------------------------------------------------------------------------
 
 
 attach_infix(_add, "__add__", "__radd__")

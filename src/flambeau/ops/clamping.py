@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..tensor import Tensor
+from .arithmetic import WITH_INPLACE
 from .comparison import isnan
 from .elementwise import binary
 from .operator import operator
@@ -13,7 +14,6 @@ from .overrides import write_out
 from .promotion import result_type_of
 from .registry import function
 from .selection import where
-from .arithmetic import WITH_INPLACE
 
 
 def _bounding(op, values):
@@ -59,7 +59,11 @@ def _(grad, saved):
     if isinstance(low, Tensor):
         gradients.append(where((x < low) & (low < high), grad, 0))
     if isinstance(high, Tensor):
-        gradients.append(where((x > high) | (low > high) if isinstance(low, Tensor) else (x > high) | (high < low), grad, 0))
+        gradients.append(
+            where(
+                (x > high) | (low > high) if isinstance(low, Tensor) else (x > high) | (high < low), grad, 0
+            )
+        )
     return tuple(gradients)
 
 
@@ -117,14 +121,22 @@ def clamp_max_(input, max):
     return _at_most_(input, max)
 
 
-@operator("nan_to_num(Tensor input, float? nan=None, float? posinf=None, float? neginf=None)", method=True, out=True, inplace=True)
+@operator(
+    "nan_to_num(Tensor input, float? nan=None, float? posinf=None, float? neginf=None)",
+    method=True,
+    out=True,
+    inplace=True,
+)
 def nan_to_num(input, nan, posinf, neginf):
     """``input`` with NaN replaced by ``nan`` (default 0) and infinities by ``posinf``, ``neginf`` (default: the dtype's limits)."""
     if input.dtype.category < 2:
         return input.clone()
     if input.is_complex():
         from .complex_numbers import complex
-        return complex(nan_to_num(input.real, nan, posinf, neginf), nan_to_num(input.imag, nan, posinf, neginf))
+
+        return complex(
+            nan_to_num(input.real, nan, posinf, neginf), nan_to_num(input.imag, nan, posinf, neginf)
+        )
     limits = dtypes.finfo(input.dtype)
     result = where(isnan(input), 0.0 if nan is None else nan, input)
     result = where(input == float("inf"), limits.max if posinf is None else posinf, result)

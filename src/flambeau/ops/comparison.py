@@ -37,14 +37,24 @@ for _function in (eq, ne, lt, le, gt, ge):
 isnan = unary("isnan", np.isnan, rule="test", out=False, inplace=False)
 isinf = unary("isinf", np.isinf, rule="test", out=False, inplace=False)
 isfinite = unary("isfinite", np.isfinite, rule="test", out=False, inplace=False)
-isposinf = unary("isposinf", lambda x: np.isposinf(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool), rule="test", refuse="c",
-                 inplace=False)
-isneginf = unary("isneginf", lambda x: np.isneginf(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool), rule="test", refuse="c",
-                 inplace=False)
+isposinf = unary(
+    "isposinf",
+    lambda x: np.isposinf(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool),
+    rule="test",
+    refuse="c",
+    inplace=False,
+)
+isneginf = unary(
+    "isneginf",
+    lambda x: np.isneginf(x) if x.dtype.kind == "f" else np.zeros(x.shape, bool),
+    rule="test",
+    refuse="c",
+    inplace=False,
+)
 isreal = unary("isreal", np.isreal, rule="test", out=False, inplace=False)
 
 
-# -- larger and smaller --------------------------------------------------------------------------------------------------
+# -- larger and smaller --------------------------------------------------------------------------------------
 
 
 def _extreme(name: str):
@@ -59,7 +69,10 @@ def _extreme(name: str):
 
 def _binary_of_tensors(name: str, numpy_function, rule, aliases=()):
     from .elementwise import elementwise
-    return elementwise(f"{name}(Tensor input, Tensor other)", numpy_function, rule=rule, inplace=False, aliases=aliases)
+
+    return elementwise(
+        f"{name}(Tensor input, Tensor other)", numpy_function, rule=rule, inplace=False, aliases=aliases
+    )
 
 
 maximum = _binary_of_tensors("maximum", np.maximum, _extreme("maximum"))
@@ -98,10 +111,12 @@ def check_tensors(function_name: str, **arguments) -> None:
     """``TypeError`` for arguments that are no tensors."""
     for position, (name, value) in enumerate(arguments.items(), 1):
         if not isinstance(value, Tensor):
-            raise TypeError(f"{function_name}(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}")
+            raise TypeError(
+                f"{function_name}(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}"
+            )
 
 
-# -- whole tensors -------------------------------------------------------------------------------------------------------
+# -- whole tensors -------------------------------------------------------------------------------------------
 
 
 @function(method=True)
@@ -115,7 +130,9 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
     if input.dtype is not other.dtype:
         raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
     if rtol < 0 or atol < 0:
-        raise RuntimeError(f"{'rtol' if rtol < 0 else 'atol'} must be greater than or equal to zero, but got {rtol if rtol < 0 else atol}")
+        raise RuntimeError(
+            f"{'rtol' if rtol < 0 else 'atol'} must be greater than or equal to zero, but got {rtol if rtol < 0 else atol}"
+        )
     close = input == other
     if equal_nan and input.dtype.category >= 2:
         close = close | (isnan(input) & isnan(other))
@@ -148,6 +165,7 @@ def isin(elements, test_elements, *, assume_unique=False, invert=False):
     if not isinstance(elements, Tensor) and not isinstance(test_elements, Tensor):
         raise TypeError("isin() takes a tensor as elements or as test_elements")
     from .creation import as_tensor
+
     elements, test_elements = as_tensor(elements), as_tensor(test_elements)
     for t in (elements, test_elements):
         if t.dtype in (dtypes.bool_,) or t.is_complex():

@@ -41,7 +41,7 @@ def resolve_neg(input):
     return input
 
 
-# -- parts ---------------------------------------------------------------------------------------------------------------
+# -- parts ---------------------------------------------------------------------------------------------------
 
 
 @view("real(Tensor input)", namespace=None, method=False)
@@ -86,7 +86,7 @@ def _assign(part, value) -> None:
     part.copy_(value) if isinstance(value, Tensor) else part.fill_(value)
 
 
-# -- polar form ----------------------------------------------------------------------------------------------------------
+# -- polar form ----------------------------------------------------------------------------------------------
 
 
 def _measuring(op, values):
@@ -119,9 +119,13 @@ def _pairing(name: str):
     def rule(op, values):
         first, second = values[0].dtype, values[1].dtype
         if not (first.is_floating_point and second.is_floating_point) or dtypes.bfloat16 in (first, second):
-            raise RuntimeError(f"Expected both inputs to be Half, Float or Double tensors but got {first} and {second}")
+            raise RuntimeError(
+                f"Expected both inputs to be Half, Float or Double tensors but got {first} and {second}"
+            )
         if first is not second:
-            raise RuntimeError(f"Expected object of scalar type {first} but got scalar type {second} for second argument")
+            raise RuntimeError(
+                f"Expected object of scalar type {first} but got scalar type {second} for second argument"
+            )
         if first is dtypes.float16:
             raise NotImplementedError(f"flambeau: {name} of float16 tensors (complex32) is not supported yet")
         return first, first.to_complex()
@@ -143,8 +147,12 @@ def _(grad, saved):
     return grad.real, grad.imag
 
 
-_polar = elementwise("polar(Tensor abs, Tensor angle)", lambda size, angle: _of_parts(size * np.cos(angle), size * np.sin(angle)),
-                     rule=_pairing("polar"), **HIDDEN)
+_polar = elementwise(
+    "polar(Tensor abs, Tensor angle)",
+    lambda size, angle: _of_parts(size * np.cos(angle), size * np.sin(angle)),
+    rule=_pairing("polar"),
+    **HIDDEN,
+)
 
 
 @_polar.gradient
@@ -158,7 +166,9 @@ def _store(name: str, result, out):
     if out is None:
         return result
     if out.dtype is not result.dtype:
-        raise RuntimeError(f"Expected object of scalar type {result.dtype} but got scalar type {out.dtype} for argument 'out'")
+        raise RuntimeError(
+            f"Expected object of scalar type {result.dtype} but got scalar type {out.dtype} for argument 'out'"
+        )
     return write_out(name, result, out)
 
 

@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.reference import widen
+from ..tensor import Tensor
 from .comparison import check_tensors
 from .creation import zeros_like
 from .elementwise import binary
@@ -16,7 +17,6 @@ from .promotion import elementwise_spec
 from .registry import function
 from .return_types import named_result
 from .selection import where
-from ..tensor import Tensor
 
 copysign = binary("copysign", np.copysign, rule="float", refuse="c", inplace="method")
 
@@ -49,7 +49,10 @@ def _infer_frexp(op, specs, values):
     (spec,) = specs
     if not spec.dtype.is_floating_point:
         raise RuntimeError("torch.frexp() only supports floating-point dtypes")
-    return (elementwise_spec(specs, spec.shape, spec.dtype), elementwise_spec(specs, spec.shape, dtypes.int32)), None
+    return (
+        elementwise_spec(specs, spec.shape, spec.dtype),
+        elementwise_spec(specs, spec.shape, dtypes.int32),
+    ), None
 
 
 def _reference_frexp(code, arrays, numbers):

@@ -13,15 +13,21 @@ from .promotion import result_type_of
 from .registry import function
 from .schema import NUMBERS
 
-# -- truth values --------------------------------------------------------------------------------------------------------
+# -- truth values --------------------------------------------------------------------------------------------
 
 logical_not = unary("logical_not", np.logical_not, rule="test", inplace="method")
-logical_and = elementwise("logical_and(Tensor input, Tensor other)", np.logical_and, rule="compare", inplace="method")
-logical_or = elementwise("logical_or(Tensor input, Tensor other)", np.logical_or, rule="compare", inplace="method")
-logical_xor = elementwise("logical_xor(Tensor input, Tensor other)", np.logical_xor, rule="compare", inplace="method")
+logical_and = elementwise(
+    "logical_and(Tensor input, Tensor other)", np.logical_and, rule="compare", inplace="method"
+)
+logical_or = elementwise(
+    "logical_or(Tensor input, Tensor other)", np.logical_or, rule="compare", inplace="method"
+)
+logical_xor = elementwise(
+    "logical_xor(Tensor input, Tensor other)", np.logical_xor, rule="compare", inplace="method"
+)
 
 
-# -- bits ----------------------------------------------------------------------------------------------------------------
+# -- bits ----------------------------------------------------------------------------------------------------
 
 
 def _integral(name: str, refuse: str = "fc"):
@@ -47,12 +53,18 @@ bitwise_not = unary("bitwise_not", np.invert, rule=_invertible, inplace="method"
 def _bitwise(name: str, numpy_function, lowering: str, refuse: str = "fc", kernel: str = ""):
     """The operator, and the same with exchanged operands, for a number on the left."""
     rule = _integral(f"{kernel or name}_cpu", refuse)
-    plain = binary(name, numpy_function, rule=rule, lowering=lowering, namespace=None, method=False, out=False)
+    plain = binary(
+        name, numpy_function, rule=rule, lowering=lowering, namespace=None, method=False, out=False
+    )
     exchanged = binary(name, numpy_function, lowering=lowering, infer=swapped(rule), **HIDDEN)
 
     @function(name=name, method=name)
     def public(input, other, *, out=None):
-        result = exchanged(other, input) if input.__class__ in NUMBERS and isinstance(other, Tensor) else plain(input, other)
+        result = (
+            exchanged(other, input)
+            if input.__class__ in NUMBERS and isinstance(other, Tensor)
+            else plain(input, other)
+        )
         return result if out is None else write_out(name, result, out)
 
     return plain, exchanged, public
@@ -73,8 +85,12 @@ def _shift_right(a, b):
 _and, _rand, bitwise_and = _bitwise("bitwise_and", np.bitwise_and, "bitwise_and")
 _or, _ror, bitwise_or = _bitwise("bitwise_or", np.bitwise_or, "bitwise_or")
 _xor, _rxor, bitwise_xor = _bitwise("bitwise_xor", np.bitwise_xor, "bitwise_xor")
-_lshift, _rlshift, bitwise_left_shift = _bitwise("bitwise_left_shift", _shift_left, "shift_left", "bfc", "lshift")
-_rshift, _rrshift, bitwise_right_shift = _bitwise("bitwise_right_shift", _shift_right, "shift_right", "bfc", "rshift")
+_lshift, _rlshift, bitwise_left_shift = _bitwise(
+    "bitwise_left_shift", _shift_left, "shift_left", "bfc", "lshift"
+)
+_rshift, _rrshift, bitwise_right_shift = _bitwise(
+    "bitwise_right_shift", _shift_right, "shift_right", "bfc", "rshift"
+)
 
 attach_infix(_and, "__and__", "__rand__")
 attach_infix(_or, "__or__", "__ror__")
@@ -91,10 +107,12 @@ Tensor.__ilshift__ = Tensor.bitwise_left_shift_
 Tensor.__irshift__ = Tensor.bitwise_right_shift_
 
 
-# -- number theory -------------------------------------------------------------------------------------------------------
+# -- number theory -------------------------------------------------------------------------------------------
 
 gcd = elementwise("gcd(Tensor input, Tensor other)", np.gcd, rule=_integral("gcd_cpu", "bfc"))
-lcm = elementwise("lcm(Tensor input, Tensor other)", lambda a, b: np.abs(np.lcm(a, b)), rule=_integral("lcm_cpu", "bfc"))
+lcm = elementwise(
+    "lcm(Tensor input, Tensor other)", lambda a, b: np.abs(np.lcm(a, b)), rule=_integral("lcm_cpu", "bfc")
+)
 
 
 def _stepping(op, values):

@@ -93,7 +93,7 @@ def _(grad, saved):
 
 def _check_exponent(input, other) -> None:
     """``RuntimeError`` for a negative integer power of integers."""
-    if other.__class__ is int and other < 0 and input.dtype.kind == "i":
+    if other.__class__ is int and other < 0 and input.dtype.category < 2:
         raise RuntimeError("Integers to negative integer powers are not allowed.")
 
 
@@ -114,7 +114,9 @@ def pow(input, exponent, *, out=None):
     """
     if not isinstance(input, Tensor):
         if input.__class__ not in NUMBERS:
-            raise TypeError(f"pow(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+            raise TypeError(
+                f"pow(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
+            )
         result = _rpow(exponent, input)
     else:
         result = _raise(input, exponent)
@@ -157,8 +159,12 @@ def square_(input):
 def float_power(input, exponent, *, out=None):
     """``input ** exponent`` computed in double precision (complex128 for complex operands)."""
     if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
-        raise TypeError(f"float_power(): expected a tensor among the arguments, got ({type(input).__name__}, {type(exponent).__name__})")
-    either_complex = any(v.is_complex() if isinstance(v, Tensor) else isinstance(v, complex) for v in (input, exponent))
+        raise TypeError(
+            f"float_power(): expected a tensor among the arguments, got ({type(input).__name__}, {type(exponent).__name__})"
+        )
+    either_complex = any(
+        v.is_complex() if isinstance(v, Tensor) else isinstance(v, complex) for v in (input, exponent)
+    )
     wanted = dtypes.complex128 if either_complex else dtypes.float64
     if not isinstance(input, Tensor):
         input = filled((), input, wanted)
@@ -173,5 +179,7 @@ def float_power_(self, exponent):
     """In-place form of ``float_power``; only for double precision tensors."""
     result = float_power(self, exponent)
     if result.dtype is not self.dtype:
-        raise RuntimeError(f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires dtype {result.dtype}")
+        raise RuntimeError(
+            f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires dtype {result.dtype}"
+        )
     return self.copy_(result)

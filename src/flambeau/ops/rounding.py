@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..tensor import Tensor
 from .creation import zeros_like
 from .elementwise import refusal, unary
 from .operator import operator
 from .overrides import write_out
 from .registry import function
-from ..tensor import Tensor
 
 
 def _flat(grad, saved):
@@ -29,7 +29,9 @@ def _refusing(name: str, refuse: str):
 floor = unary("floor", np.floor, rule=_refusing("floor_vml_cpu", "bc"))
 ceil = unary("ceil", np.ceil, rule=_refusing("ceil_vml_cpu", "bc"))
 trunc = unary("trunc", np.trunc, rule=_refusing("trunc_vml_cpu", "bc"), aliases=("fix",))
-_round = unary("round", np.rint, rule=_refusing("round_vml_cpu", "bc"), namespace=None, method=False, out=False)
+_round = unary(
+    "round", np.rint, rule=_refusing("round_vml_cpu", "bc"), namespace=None, method=False, out=False
+)
 _round_ = Tensor.round_
 frac = unary("frac", lambda x: x - np.trunc(x), rule=_refusing("frac_cpu", "bic"))
 

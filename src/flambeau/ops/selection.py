@@ -16,7 +16,9 @@ from .registry import function
 def _choosing(op, values):
     condition = values[0].dtype
     if condition not in (dtypes.bool_, dtypes.uint8):
-        raise RuntimeError(f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition}")
+        raise RuntimeError(
+            f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition}"
+        )
     d = result_type_of(values[1:])
     return d, d
 
@@ -25,8 +27,15 @@ def _choose(condition, a, b):
     return np.where(condition != 0, a, b)
 
 
-_where = elementwise("where(Tensor condition, Tensor|Scalar input, Tensor|Scalar other)", _choose, rule=_choosing, namespace=None, method=False,
-                     out=False, inplace=False)
+_where = elementwise(
+    "where(Tensor condition, Tensor|Scalar input, Tensor|Scalar other)",
+    _choose,
+    rule=_choosing,
+    namespace=None,
+    method=False,
+    out=False,
+    inplace=False,
+)
 
 
 @_where.gradient
@@ -47,6 +56,7 @@ def where(condition, input=None, other=None, *, out=None):
     """
     if input is None and other is None:
         from .searching import nonzero
+
         return nonzero(condition, as_tuple=True)
     if input is None or other is None:
         raise TypeError("where() takes a condition alone, or a condition with input and other")
@@ -62,7 +72,7 @@ def _where_method(self, condition, other):
 Tensor.where = _where_method
 
 
-# -- masked_fill ---------------------------------------------------------------------------------------------------------
+# -- masked_fill ---------------------------------------------------------------------------------------------
 
 
 def _filling(op, values):
@@ -71,7 +81,9 @@ def _filling(op, values):
         raise RuntimeError(f"masked_fill_ only supports boolean masks, but got mask with dtype {mask.dtype}")
     if isinstance(value, Tensor) or hasattr(value, "ndim"):
         if value.ndim:
-            raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+            raise RuntimeError(
+                f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+            )
         if value.dtype.is_complex and not input.dtype.is_complex:
             raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without overflow")
     elif _kind(value) is complex and not input.dtype.is_complex:
@@ -89,9 +101,15 @@ def _kind(number) -> type:
     return number.kind if isinstance(number, Param) else number.__class__
 
 
-masked_fill = elementwise("masked_fill(Tensor input, Tensor mask, Tensor|Scalar value)",
-                          _choose, infer=_infer_masked_fill, lowering="where", out=False, inplace="method",
-                          doc="``input`` with ``value`` (a number or 0-dim tensor) where ``mask``, a bool tensor that broadcasts, is true.")
+masked_fill = elementwise(
+    "masked_fill(Tensor input, Tensor mask, Tensor|Scalar value)",
+    _choose,
+    infer=_infer_masked_fill,
+    lowering="where",
+    out=False,
+    inplace="method",
+    doc="``input`` with ``value`` (a number or 0-dim tensor) where ``mask``, a bool tensor that broadcasts, is true.",
+)
 
 
 @masked_fill.gradient
@@ -100,4 +118,3 @@ def _(grad, saved):
     if not isinstance(saved.value, Tensor):
         return kept, None
     return kept, None, _where(saved.mask, grad, 0)
-

@@ -18,7 +18,9 @@ def _from_scipy(name: str, scipy_name: str):
         try:
             import scipy.special
         except ImportError:
-            raise ImportError(f"flambeau: {name} needs SciPy, an optional dependency: pip install scipy") from None
+            raise ImportError(
+                f"flambeau: {name} needs SciPy, an optional dependency: pip install scipy"
+            ) from None
         values = getattr(scipy.special, scipy_name)(*[a.astype(np.float64) for a in arrays])
         if scipy_name == "airy":  # Ai, Ai', Bi, Bi'
             values = values[0]
@@ -27,13 +29,30 @@ def _from_scipy(name: str, scipy_name: str):
     return apply
 
 
-_OF_ONE = {"airy_ai": "airy", "bessel_j0": "j0", "bessel_j1": "j1", "bessel_y0": "y0", "bessel_y1": "y1", "modified_bessel_k0": "k0",
-           "modified_bessel_k1": "k1", "scaled_modified_bessel_k0": "k0e", "scaled_modified_bessel_k1": "k1e"}
+_OF_ONE = {
+    "airy_ai": "airy",
+    "bessel_j0": "j0",
+    "bessel_j1": "j1",
+    "bessel_y0": "y0",
+    "bessel_y1": "y1",
+    "modified_bessel_k0": "k0",
+    "modified_bessel_k1": "k1",
+    "scaled_modified_bessel_k0": "k0e",
+    "scaled_modified_bessel_k1": "k1e",
+}
 
 
 def _declare(name: str, numpy_function) -> None:
-    op = elementwise(f"special_{name}(Tensor input)", numpy_function, rule="float", refuse="c", namespace=None, method=False,
-                     inplace=False, doc=f"The function {name.replace('_', ' ')}.")
+    op = elementwise(
+        f"special_{name}(Tensor input)",
+        numpy_function,
+        rule="float",
+        refuse="c",
+        namespace=None,
+        method=False,
+        inplace=False,
+        doc=f"The function {name.replace('_', ' ')}.",
+    )
     op.gradient(no_derivative(f"special_{name}"))
     export("special", name, op)
 
@@ -46,12 +65,20 @@ for _name, _scipy_name in _OF_ONE.items():
     _declare(_name, _from_scipy(_name, _scipy_name))
 _declare("spherical_bessel_j0", _spherical_bessel_j0)
 
-# -- incomplete gamma functions ------------------------------------------------------------------------------------------
+# -- incomplete gamma functions ------------------------------------------------------------------------------
 
-igamma = elementwise("igamma(Tensor input, Tensor other)", _from_scipy("igamma", "gammainc"), rule=floats_only("igamma_cpu"),
-                     inplace="method")
-igammac = elementwise("igammac(Tensor input, Tensor other)", _from_scipy("igammac", "gammaincc"), rule=floats_only("igammac_cpu"),
-                      inplace="method")
+igamma = elementwise(
+    "igamma(Tensor input, Tensor other)",
+    _from_scipy("igamma", "gammainc"),
+    rule=floats_only("igamma_cpu"),
+    inplace="method",
+)
+igammac = elementwise(
+    "igammac(Tensor input, Tensor other)",
+    _from_scipy("igammac", "gammaincc"),
+    rule=floats_only("igammac_cpu"),
+    inplace="method",
+)
 
 
 def _density(saved):

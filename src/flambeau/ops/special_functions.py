@@ -18,7 +18,7 @@ from .registry import export, function
 from .selection import where
 from .transcendental import analytic, exp, log
 
-# -- error functions -----------------------------------------------------------------------------------------------------
+# -- error functions -----------------------------------------------------------------------------------------
 
 
 def _bell(x):
@@ -34,13 +34,29 @@ _SPECIAL = {"namespace": "special", "method": False, "inplace": False, "refuse":
 
 erf = analytic("erf", numerics.erf, lambda x, y: _bell(x), refuse="c")
 erfc = analytic("erfc", numerics.erfc, lambda x, y: -_bell(x), refuse="c")
-erfinv = analytic("erfinv", numerics.erfinv, lambda x, y: exp(y * y) * (math.sqrt(math.pi) / 2), refuse="c", inplace="method")
+erfinv = analytic(
+    "erfinv",
+    numerics.erfinv,
+    lambda x, y: exp(y * y) * (math.sqrt(math.pi) / 2),
+    refuse="c",
+    inplace="method",
+)
 erfcx = analytic("erfcx", numerics.erfcx, lambda x, y: x * y * 2 - 2 / math.sqrt(math.pi), **_SPECIAL)
 ndtri = analytic("ndtri", numerics.ndtri, lambda x, y: exp(y * y / 2) * math.sqrt(2 * math.pi), **_SPECIAL)
-log_ndtr = analytic("log_ndtr", numerics.log_ndtr, lambda x, y: erfcx(x * -math.sqrt(0.5)).reciprocal() * math.sqrt(2 / math.pi), **_SPECIAL)
-ndtr = analytic("ndtr", lambda x: 0.5 * numerics.erfc(-x * x.dtype.type(math.sqrt(0.5))), lambda x, y: _normal_density(x), **_SPECIAL)
+log_ndtr = analytic(
+    "log_ndtr",
+    numerics.log_ndtr,
+    lambda x, y: erfcx(x * -math.sqrt(0.5)).reciprocal() * math.sqrt(2 / math.pi),
+    **_SPECIAL,
+)
+ndtr = analytic(
+    "ndtr",
+    lambda x: 0.5 * numerics.erfc(-x * x.dtype.type(math.sqrt(0.5))),
+    lambda x, y: _normal_density(x),
+    **_SPECIAL,
+)
 
-# -- gamma functions -----------------------------------------------------------------------------------------------------
+# -- gamma functions -----------------------------------------------------------------------------------------
 
 digamma = analytic("digamma", numerics.digamma, lambda x, y: polygamma(1, x), refuse="c", inplace="method")
 lgamma = analytic("lgamma", numerics.lgamma, lambda x, y: digamma(x), refuse="c", inplace="method")
@@ -50,8 +66,18 @@ _polygammas: dict = {}
 def _polygamma(n: int):
     """The operator of order n, made at first use."""
     if n not in _polygammas:
-        _polygammas[n] = digamma if n == 0 else analytic(
-            "polygamma", numerics.polygamma(n), lambda x, y: _polygamma(n + 1)(x), refuse="c", lowering=f"polygamma{n}", **HIDDEN)
+        _polygammas[n] = (
+            digamma
+            if n == 0
+            else analytic(
+                "polygamma",
+                numerics.polygamma(n),
+                lambda x, y: _polygamma(n + 1)(x),
+                refuse="c",
+                lowering=f"polygamma{n}",
+                **HIDDEN,
+            )
+        )
     return _polygammas[n]
 
 
@@ -95,7 +121,14 @@ def _(grad, saved):
     return grad * slope
 
 
-_zeta = elementwise("special_zeta(Tensor input, Tensor other)", numerics.zeta, rule="float", refuse="c", lowering="zeta", **HIDDEN)
+_zeta = elementwise(
+    "special_zeta(Tensor input, Tensor other)",
+    numerics.zeta,
+    rule="float",
+    refuse="c",
+    lowering="zeta",
+    **HIDDEN,
+)
 
 
 def _zeta_of(input, other):
@@ -107,14 +140,19 @@ def _(grad, saved):
     return None, grad * -saved.input * _zeta(saved.input + 1, saved.other)
 
 
-# -- Bessel functions ----------------------------------------------------------------------------------------------------
+# -- Bessel functions ----------------------------------------------------------------------------------------
 
 i0 = analytic("i0", numerics.bessel_i(0, False), lambda x, y: i1(x), refuse="c")
 i0e = analytic("i0e", numerics.bessel_i(0, True), lambda x, y: i1e(x) - x.sgn() * y, **_SPECIAL)
 i1 = analytic("i1", numerics.bessel_i(1, False), lambda x, y: i0(x) - where(x == 0, 0.5, y / x), **_SPECIAL)
-i1e = analytic("i1e", numerics.bessel_i(1, True), lambda x, y: where(x == 0, 0.5, i0e(x) - y * (x.sgn() + x.reciprocal())), **_SPECIAL)
+i1e = analytic(
+    "i1e",
+    numerics.bessel_i(1, True),
+    lambda x, y: where(x == 0, 0.5, i0e(x) - y * (x.sgn() + x.reciprocal())),
+    **_SPECIAL,
+)
 
-# -- products with logarithms --------------------------------------------------------------------------------------------
+# -- products with logarithms --------------------------------------------------------------------------------
 
 
 def _product_with(logarithm):
@@ -124,13 +162,18 @@ def _product_with(logarithm):
     return apply
 
 
-_xlogy = binary("xlogy", _product_with(np.log), rule="float", refuse="c", namespace=None, method=False, out=False)
-_xlog1py = binary("special_xlog1py", _product_with(np.log1p), rule="float", refuse="c", lowering="xlog1py", **HIDDEN)
+_xlogy = binary(
+    "xlogy", _product_with(np.log), rule="float", refuse="c", namespace=None, method=False, out=False
+)
+_xlog1py = binary(
+    "special_xlog1py", _product_with(np.log1p), rule="float", refuse="c", lowering="xlog1py", **HIDDEN
+)
 
 
 def _value(saved):
     """The second operand as a tensor."""
     from .powers import _as_tensor
+
     return _as_tensor(saved.other, saved.input)
 
 
@@ -151,7 +194,9 @@ def _(grad, saved):
 def _two(name, op, input, other, out):
     """An operator of which either operand, but not both, may be a number."""
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
-        raise TypeError(f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, {type(other).__name__})")
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, {type(other).__name__})"
+        )
     result = op(as_operand(input), other)
     return result if out is None else write_out(name, result, out)
 
@@ -175,7 +220,11 @@ def zeta(input, other, *, out=None):
 
 
 def _entropy(x):
-    return np.where(np.isnan(x), x, np.where(x > 0, -x * np.log(np.where(x > 0, x, 1)), np.where(x == 0, x.dtype.type(0), -np.inf)))
+    return np.where(
+        np.isnan(x),
+        x,
+        np.where(x > 0, -x * np.log(np.where(x > 0, x, 1)), np.where(x == 0, x.dtype.type(0), -np.inf)),
+    )
 
 
 entr = analytic("entr", _entropy, lambda x, y: -log(x) - 1, **_SPECIAL)
@@ -185,6 +234,7 @@ entr = analytic("entr", _entropy, lambda x, y: -log(x) - 1, **_SPECIAL)
 def logit(input, eps):
     """``log(input / (1 - input))``, of ``input`` kept within ``eps`` and ``1 - eps`` where ``eps`` is given."""
     from .clamping import at_least, at_most
+
     x = input if input.dtype.category >= 2 else input.to(get_default_dtype())
     if eps is not None:
         x = at_most(at_least(x, eps), 1 - eps)

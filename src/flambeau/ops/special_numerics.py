@@ -49,12 +49,35 @@ def erfcx(x):
 
 
 # Central and outer rational approximations of the normal quantile (P. J. Acklam), good to 1e-9 before refinement.
-_INNER = ((-3.969683028665376e01, 2.209460984245205e02, -2.759285104469687e02, 1.383577518672690e02, -3.066479806614716e01,
-           2.506628277459239e00),
-          (-5.447609879822406e01, 1.615858368580409e02, -1.556989798598866e02, 6.680131188771972e01, -1.328068155288572e01, 1.0))
-_OUTER = ((-7.784894002430293e-03, -3.223964580411365e-01, -2.400758277161838e00, -2.549732539343734e00, 4.374664141464968e00,
-           2.938163982698783e00),
-          (7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e00, 3.754408661907416e00, 1.0))
+_INNER = (
+    (
+        -3.969683028665376e01,
+        2.209460984245205e02,
+        -2.759285104469687e02,
+        1.383577518672690e02,
+        -3.066479806614716e01,
+        2.506628277459239e00,
+    ),
+    (
+        -5.447609879822406e01,
+        1.615858368580409e02,
+        -1.556989798598866e02,
+        6.680131188771972e01,
+        -1.328068155288572e01,
+        1.0,
+    ),
+)
+_OUTER = (
+    (
+        -7.784894002430293e-03,
+        -3.223964580411365e-01,
+        -2.400758277161838e00,
+        -2.549732539343734e00,
+        4.374664141464968e00,
+        2.938163982698783e00,
+    ),
+    (7.784695709041462e-03, 3.224671290700398e-01, 2.445134137142996e00, 3.754408661907416e00, 1.0),
+)
 
 
 def _lower_quantile(p):
@@ -100,8 +123,16 @@ def log_ndtr(x):
 
 
 # B_2k / (2k)!
-_BERNOULLI = (1 / 12, -1 / 720, 1 / 30240, -1 / 1209600, 1 / 47900160, -691 / 1307674368000, 1 / 74724249600,
-              -3617 / 10670622842880000)
+_BERNOULLI = (
+    1 / 12,
+    -1 / 720,
+    1 / 30240,
+    -1 / 1209600,
+    1 / 47900160,
+    -691 / 1307674368000,
+    1 / 74724249600,
+    -3617 / 10670622842880000,
+)
 
 
 @in_double
@@ -115,7 +146,11 @@ def digamma(x):
         shift = shift - np.where(small, 1 / z, 0)
         z = np.where(small, z + 1, z)
     inverse = 1 / (z * z)
-    series = inverse * (1 / 12 - inverse * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse * (1 / 132 - inverse * 691 / 32760)))))
+    series = inverse * (
+        1 / 12
+        - inverse
+        * (1 / 120 - inverse * (1 / 252 - inverse * (1 / 240 - inverse * (1 / 132 - inverse * 691 / 32760))))
+    )
     result = shift + np.log(z) - 0.5 / z - np.where(np.isinf(z), 0, series)
     fraction = x - np.floor(x)
     result = np.where(reflected, result - np.pi / np.tan(np.pi * fraction), result)
@@ -132,9 +167,9 @@ def zeta(s, q):
         small = base < 10
         if not small.any():
             break
-        total = total + np.where(small, base ** -s, 0)
+        total = total + np.where(small, base**-s, 0)
         base = np.where(small, base + 1, base)
-    power = base ** -s
+    power = base**-s
     total = total + base * power / (s - 1) + power / 2
     factor, power = s, power / base
     for k, b in enumerate(_BERNOULLI):

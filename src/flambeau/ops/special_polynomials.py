@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..tensor import Tensor
 from .arithmetic import HIDDEN, as_operand, no_derivative
 from .elementwise import elementwise
 from .overrides import write_out
 from .registry import export
 from .special_numerics import in_double
-from ..tensor import Tensor
 
 
 def _recurrence(first, second, step):
@@ -46,22 +46,31 @@ _POLYNOMIALS = {
     "shifted_chebyshev_polynomial_u": _recurrence(1, lambda x: 2 * (2 * x - 1), _shifted_step),
     "shifted_chebyshev_polynomial_v": _recurrence(1, lambda x: 2 * (2 * x - 1) - 1, _shifted_step),
     "shifted_chebyshev_polynomial_w": _recurrence(1, lambda x: 2 * (2 * x - 1) + 1, _shifted_step),
-    "hermite_polynomial_h": _recurrence(1, lambda x: 2 * x, lambda k, x, now, before: 2 * x * now - 2 * k * before),
+    "hermite_polynomial_h": _recurrence(
+        1, lambda x: 2 * x, lambda k, x, now, before: 2 * x * now - 2 * k * before
+    ),
     "hermite_polynomial_he": _recurrence(1, lambda x: x, lambda k, x, now, before: x * now - k * before),
-    "laguerre_polynomial_l": _recurrence(1, lambda x: 1 - x,
-                                         lambda k, x, now, before: ((2 * k + 1 - x) * now - k * before) / (k + 1)),
-    "legendre_polynomial_p": _recurrence(1, lambda x: x, lambda k, x, now, before: ((2 * k + 1) * x * now - k * before) / (k + 1)),
+    "laguerre_polynomial_l": _recurrence(
+        1, lambda x: 1 - x, lambda k, x, now, before: ((2 * k + 1 - x) * now - k * before) / (k + 1)
+    ),
+    "legendre_polynomial_p": _recurrence(
+        1, lambda x: x, lambda k, x, now, before: ((2 * k + 1) * x * now - k * before) / (k + 1)
+    ),
 }
 
 
 def _declare(name: str, numpy_function) -> None:
-    op = elementwise(f"special_{name}(Tensor input, Tensor n)", numpy_function, rule="float", refuse="c", **HIDDEN)
+    op = elementwise(
+        f"special_{name}(Tensor input, Tensor n)", numpy_function, rule="float", refuse="c", **HIDDEN
+    )
     op.gradient(no_derivative(f"special_{name}"))
 
     def polynomial(input, n, *, out=None):
         if not isinstance(input, Tensor) and not isinstance(n, Tensor):
-            raise TypeError(f"special_{name}() received an invalid combination of arguments - got "
-                            f"({type(input).__name__}, {type(n).__name__})")
+            raise TypeError(
+                f"special_{name}() received an invalid combination of arguments - got "
+                f"({type(input).__name__}, {type(n).__name__})"
+            )
         result = op(as_operand(input), as_operand(n))
         return result if out is None else write_out(f"special_{name}", result, out)
 

@@ -12,7 +12,7 @@ from .promotion import result_type_of
 from .registry import function
 from .selection import where
 
-# -- lerp ----------------------------------------------------------------------------------------------------------------
+# -- lerp ----------------------------------------------------------------------------------------------------
 
 
 def _weight(value, like):
@@ -67,10 +67,15 @@ def lerp_(self, end, weight):
     return _lerp_(self, end, weight)
 
 
-# -- addcmul, addcdiv ----------------------------------------------------------------------------------------------------
+# -- addcmul, addcdiv ----------------------------------------------------------------------------------------
 
 
-@operator("addcmul(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value)", namespace=None, opmath=True, inplace=True)
+@operator(
+    "addcmul(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value)",
+    namespace=None,
+    opmath=True,
+    inplace=True,
+)
 def _addcmul(input, tensor1, tensor2, value):
     return input + tensor1 * tensor2 * value
 
@@ -80,6 +85,7 @@ _addcmul_ = Tensor.addcmul_
 
 def _conjugated(value):
     from .arithmetic import conjugated
+
     return conjugated(value)
 
 
@@ -89,7 +95,12 @@ def _(grad, saved):
     return grad, scaled * saved.tensor2.conj(), scaled * saved.tensor1.conj()
 
 
-@operator("addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value)", namespace=None, opmath=True, inplace=True)
+@operator(
+    "addcdiv(Tensor input, Tensor tensor1, Tensor tensor2, Scalar value)",
+    namespace=None,
+    opmath=True,
+    inplace=True,
+)
 def _addcdiv(input, tensor1, tensor2, value):
     return input + tensor1 * value / tensor2
 
@@ -113,8 +124,10 @@ def _fitted(value, *tensors):
 
 def _refuse_integers(input, tensor1, tensor2) -> None:
     if tensor1.dtype.category < 2 and tensor2.dtype.category < 2:
-        raise RuntimeError("Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
-                           f"division of tensor1 and tensor2. Got {tensor1.dtype} and {tensor2.dtype}")
+        raise RuntimeError(
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
+            f"division of tensor1 and tensor2. Got {tensor1.dtype} and {tensor2.dtype}"
+        )
 
 
 @function(method=True)

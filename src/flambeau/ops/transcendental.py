@@ -23,7 +23,7 @@ def analytic(name: str, numpy_function, derivative, **options):
     return declared
 
 
-# -- exponentials and logarithms -----------------------------------------------------------------------------------------
+# -- exponentials and logarithms -----------------------------------------------------------------------------
 
 exp = analytic("exp", np.exp, lambda x, y: y)
 exp2 = analytic("exp2", np.exp2, lambda x, y: y * math.log(2.0))
@@ -33,7 +33,7 @@ log2 = analytic("log2", np.log2, lambda x, y: (x * math.log(2.0)).reciprocal())
 log10 = analytic("log10", np.log10, lambda x, y: (x * math.log(10.0)).reciprocal())
 log1p = analytic("log1p", np.log1p, lambda x, y: (x + 1).reciprocal())
 
-# -- trigonometric -------------------------------------------------------------------------------------------------------
+# -- trigonometric -------------------------------------------------------------------------------------------
 
 sin = analytic("sin", np.sin, lambda x, y: cos(x))
 cos = analytic("cos", np.cos, lambda x, y: -sin(x))
@@ -42,17 +42,21 @@ asin = analytic("asin", np.arcsin, lambda x, y: (1 - x * x).rsqrt(), aliases=("a
 acos = analytic("acos", np.arccos, lambda x, y: -(1 - x * x).rsqrt(), aliases=("arccos",))
 atan = analytic("atan", np.arctan, lambda x, y: (x * x + 1).reciprocal(), aliases=("arctan",))
 
-# -- hyperbolic ----------------------------------------------------------------------------------------------------------
+# -- hyperbolic ----------------------------------------------------------------------------------------------
 
 sinh = analytic("sinh", np.sinh, lambda x, y: cosh(x))
 cosh = analytic("cosh", np.cosh, lambda x, y: sinh(x))
 tanh = analytic("tanh", np.tanh, lambda x, y: 1 - y * y)
 asinh = analytic("asinh", np.arcsinh, lambda x, y: (x * x + 1).rsqrt(), aliases=("arcsinh",))
-acosh = analytic("acosh", np.arccosh, lambda x, y: (x + 1).rsqrt() * (x - 1).rsqrt() if x.is_complex() else (x * x - 1).rsqrt(),
-                 aliases=("arccosh",))
+acosh = analytic(
+    "acosh",
+    np.arccosh,
+    lambda x, y: (x + 1).rsqrt() * (x - 1).rsqrt() if x.is_complex() else (x * x - 1).rsqrt(),
+    aliases=("arccosh",),
+)
 atanh = analytic("atanh", np.arctanh, lambda x, y: (1 - x * x).reciprocal(), aliases=("arctanh",))
 
-# -- others of one tensor ------------------------------------------------------------------------------------------------
+# -- others of one tensor ------------------------------------------------------------------------------------
 
 
 def _sigmoid(x):
@@ -66,8 +70,12 @@ def _sinc(x):
 
 sigmoid = analytic("sigmoid", _sigmoid, lambda x, y: y * (1 - y))
 sinc = unary("sinc", _sinc, rule="float")
-deg2rad = analytic("deg2rad", lambda x: x * x.dtype.type(np.pi / 180), lambda x, y: zeros_like(x) + math.pi / 180, refuse="c")
-rad2deg = analytic("rad2deg", lambda x: x * x.dtype.type(180 / np.pi), lambda x, y: zeros_like(x) + 180 / math.pi, refuse="c")
+deg2rad = analytic(
+    "deg2rad", lambda x: x * x.dtype.type(np.pi / 180), lambda x, y: zeros_like(x) + math.pi / 180, refuse="c"
+)
+rad2deg = analytic(
+    "rad2deg", lambda x: x * x.dtype.type(180 / np.pi), lambda x, y: zeros_like(x) + 180 / math.pi, refuse="c"
+)
 
 
 @sinc.gradient
@@ -78,7 +86,7 @@ def _(grad, saved):
     return grad * where(x == 0, 0, slope).conj()
 
 
-# -- of two tensors ------------------------------------------------------------------------------------------------------
+# -- of two tensors ------------------------------------------------------------------------------------------
 
 
 def floats_only(name: str, refuse: str = "bic"):
@@ -93,9 +101,20 @@ def floats_only(name: str, refuse: str = "bic"):
     return rule
 
 
-atan2 = elementwise("atan2(Tensor input, Tensor other)", np.arctan2, rule="float", refuse="c", inplace="method", aliases=("arctan2",))
-hypot = elementwise("hypot(Tensor input, Tensor other)", np.hypot, rule=floats_only("hypot_cpu"), inplace="method")
-nextafter = elementwise("nextafter(Tensor input, Tensor other)", np.nextafter, rule=floats_only("nextafter_cpu"), inplace="method")
+atan2 = elementwise(
+    "atan2(Tensor input, Tensor other)",
+    np.arctan2,
+    rule="float",
+    refuse="c",
+    inplace="method",
+    aliases=("arctan2",),
+)
+hypot = elementwise(
+    "hypot(Tensor input, Tensor other)", np.hypot, rule=floats_only("hypot_cpu"), inplace="method"
+)
+nextafter = elementwise(
+    "nextafter(Tensor input, Tensor other)", np.nextafter, rule=floats_only("nextafter_cpu"), inplace="method"
+)
 
 
 def _log_sum(a, b):
@@ -107,8 +126,12 @@ def _log_sum(a, b):
     return np.where(same & (first.real < 0), first, first + np.log1p(np.exp(second - first)))
 
 
-logaddexp = elementwise("logaddexp(Tensor input, Tensor other)", _log_sum, rule=floats_only("logaddexp_cpu", "bi"), inplace=False)
-logaddexp2 = elementwise("logaddexp2(Tensor input, Tensor other)", np.logaddexp2, rule=floats_only("logaddexp2_cpu"), inplace=False)
+logaddexp = elementwise(
+    "logaddexp(Tensor input, Tensor other)", _log_sum, rule=floats_only("logaddexp_cpu", "bi"), inplace=False
+)
+logaddexp2 = elementwise(
+    "logaddexp2(Tensor input, Tensor other)", np.logaddexp2, rule=floats_only("logaddexp2_cpu"), inplace=False
+)
 
 
 @atan2.gradient
