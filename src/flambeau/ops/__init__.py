@@ -5,7 +5,7 @@ from . import special_functions, special_aliases, activations, floating_parts, t
 from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, rearranging, triangular, padding, embedding, restriding
 from . import reductions, softmax, statistics, losses, normalization, dropout
 from . import scans, sorting, order_statistics, histograms, norms, distance_losses, margin_losses, ctc
-from . import matmul, scaled_products, contraction, convolution, pooling
+from . import matmul, scaled_products, contraction, convolution, pooling, attention, distance
 from . import linear_solvers
 from . import fft
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling

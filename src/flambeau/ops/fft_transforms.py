@@ -1,0 +1,133 @@
+"""The three discrete Fourier transforms that everything in ``torch.fft`` is made of.
+
+Each goes over several dimensions at once and is scaled as ``norm`` says, in NumPy's words: "backward" divides
+inverse transforms by the number of points, "forward" the others, "ortho" each by its square root. As the adjoint
+of a transform is that of the opposite direction with the same factor, each is the gradient of another one with
+``OPPOSITE[norm]``.
+"""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..lazy.spec import dense
+from ..tensor import Tensor
+from .operator import Operator, publish
+from .positions import positions
+from .reshaping import reshaped
+from .selection import where
+
+OPPOSITE = {"backward": "forward", "forward": "backward", "ortho": "ortho"}
+
+
+def _resized(spec, dim: int, size: int, dtype):
+    shape = list(spec.shape)
+    shape[dim] = size
+    return dense(tuple(shape), dtype, spec.device)
+
+
+def _declare(schema: str, node_name: str, infer, meaning) -> Operator:
+    """A transform primitive; ``meaning(array, spec of the result, arguments)`` is in NumPy's terms."""
+
+    def reference(code, arrays, numbers):
+        (spec,) = code.outputs
+        if not spec.numel:
+            return (np.empty(spec.shape, spec.dtype.numpy),)
+        result = meaning(arrays[0], spec, *code.attrs[1:])
+        return (result.astype(spec.dtype.numpy, copy=False),)
+
+    def shape_rule(op, specs, values):
+        return (infer(specs[0], *values[1:]),), None
+
+    op = Operator(schema, infer=shape_rule, reference=reference)
+    op.node_name = node_name
+    return publish(op, namespace=None)
+
+
+# -- complex to complex --------------------------------------------------------------------------------------
+
+
+def _complex_meaning(array, spec, dim, norm, forward):
+    return (np.fft.fftn if forward else np.fft.ifftn)(array, axes=dim, norm=norm)
+
+
+_complex_transform = _declare("fft_c2c(Tensor input, int[] dim, str norm, bool forward)", "FftC2CBackward0",
+                              lambda spec, dim, norm, forward: dense(spec.shape, spec.dtype, spec.device),
+                              _complex_meaning).function
+
+
+def complex_transform(x: Tensor, dim, norm: str, forward: bool) -> Tensor:
+    """The transform of a complex tensor over the dimensions ``dim``; the inverse one unless ``forward``."""
+    return _complex_transform(x, dim, norm, forward)
+
+
+@_complex_transform.gradient
+def _(grad, saved):
+    return complex_transform(grad, saved.dim, OPPOSITE[saved.norm], not saved.forward)
+
+
+# -- real to complex -----------------------------------------------------------------------------------------
+
+
+def _real_spec(spec, dim, norm, onesided):
+    n = spec.shape[dim[-1]]
+    return _resized(spec, dim[-1], n // 2 + 1 if onesided else n, spec.dtype.to_complex())
+
+
+def _real_meaning(array, spec, dim, norm, onesided):
+    return (np.fft.rfftn if onesided else np.fft.fftn)(array, axes=dim, norm=norm)
+
+
+_real_transform = _declare("fft_r2c(Tensor input, int[] dim, str norm, bool onesided)", "FftR2CBackward0",
+                           _real_spec, _real_meaning).function
+
+
+def real_transform(x: Tensor, dim, norm: str, onesided: bool) -> Tensor:
+    """The forward transform of a real tensor; ``onesided`` gives the first half of the last dimension only.
+
+    The other half would be the conjugate of the first.
+    """
+    return _real_transform(x, dim, norm, onesided)
+
+
+@_real_transform.gradient
+def _(grad, saved):
+    dim, norm = saved.dim, OPPOSITE[saved.norm]
+    if not saved.onesided:
+        return complex_transform(grad, dim, norm, False).real
+    n = saved.input.shape[dim[-1]]
+    return hermitian_transform(_inner_scaled(grad, dim[-1], n, 0.5), dim, norm, n)
+
+
+# -- complex with Hermitian symmetry to real -----------------------------------------------------------------
+
+
+def _hermitian_meaning(array, spec, dim, norm, last):
+    return np.fft.irfftn(array, s=[spec.shape[d] for d in dim], axes=dim, norm=norm)
+
+
+def _hermitian_spec(spec, dim, norm, last):
+    return _resized(spec, dim[-1], last, spec.dtype.to_real())
+
+
+_hermitian_transform = _declare("fft_c2r(Tensor input, int[] dim, str norm, int last)", "FftC2RBackward0",
+                                _hermitian_spec, _hermitian_meaning).function
+
+
+def hermitian_transform(x: Tensor, dim, norm: str, last: int) -> Tensor:
+    """The inverse transform of the first half of a Hermitian tensor: real, ``last`` points in ``dim[-1]``."""
+    return _hermitian_transform(x, dim, norm, last)
+
+
+@_hermitian_transform.gradient
+def _(grad, saved):
+    dim = saved.dim
+    half = real_transform(grad, dim, OPPOSITE[saved.norm], True)
+    return _inner_scaled(half, dim[-1], saved.last, 2.0)
+
+
+def _inner_scaled(half: Tensor, d: int, n: int, factor: float) -> Tensor:
+    """``half`` of a Hermitian spectrum of ``n`` points, scaled where a point has a mirror image."""
+    at = positions(half.shape[d])
+    at = reshaped(at, tuple([size if k == d else 1 for k, size in enumerate(half.shape)]))
+    return where((at >= 1) & (at <= n - half.shape[d]), half * factor, half)
