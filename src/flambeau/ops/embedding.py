@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from .. import dtypes
-from ..autograd.mode import no_grad
+from ..autograd.mode import no_grad, state
 from ..tensor import Tensor, from_array
 from .creation import filled
 from .gathering import index
@@ -49,6 +49,12 @@ def _check_words(name: str, words: Tensor) -> None:
                            f"instead (while checking arguments for {name})")
 
 
+def _refuse_sparse(name: str, sparse: bool, weight: Tensor) -> None:
+    """``sparse`` asks for a sparse gradient, which there is not; where no gradient is taken it means nothing."""
+    if sparse and weight.requires_grad and state.enabled:
+        raise NotImplementedError(f"flambeau: {name}: argument sparse is not supported yet")
+
+
 def _padding_row(padding_idx, rows: int) -> int:
     """``padding_idx`` counted from the front, -1 for none."""
     if padding_idx is None:
@@ -79,8 +85,7 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type: float =
     ``norm_type``-norm. ``scale_grad_by_freq`` divides the gradients of words by how often they occur. Raises ``IndexError`` when run
     for words out of range.
     """
-    if sparse:
-        raise NotImplementedError("flambeau: embedding: argument sparse is not supported yet")
+    _refuse_sparse("embedding", sparse, weight)
     _check_words("embedding", input)
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
@@ -102,8 +107,7 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type: float =
     ``include_last_offset``). Words ``padding_idx`` do not take part; ``per_sample_weights`` (mode "sum") multiply the rows.
     Empty bags give zeros.
     """
-    if sparse:
-        raise NotImplementedError("flambeau: embedding_bag: argument sparse is not supported yet")
+    _refuse_sparse("embedding_bag", sparse, weight)
     _check_words("embedding_bag", input)
     _check_bags(input, offsets, mode, per_sample_weights, scale_grad_by_freq)
     if input.ndim == 2:
@@ -117,16 +121,18 @@ def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type: float =
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
     rows = _embedding(input, weight, row, scale_grad_by_freq)
+    if rows.dtype in (dtypes.float16, dtypes.bfloat16):
+        rows = rows.to(dtypes.float32)  # sums are rounded once
     if row >= 0:
         kept = (input != row).nonzero(as_tuple=True)[0]
         rows, owner = rows.index_select(0, kept), owner.index_select(0, kept)
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.index_select(0, kept)
     if per_sample_weights is not None:
-        rows = rows * unsqueeze(per_sample_weights, -1)
-    empty = filled((bags, weight.shape[1]), 0, weight.dtype)
+        rows = rows * unsqueeze(per_sample_weights.to(rows.dtype), -1)
+    empty = filled((bags, weight.shape[1]), 0, rows.dtype)
     if mode == "sum":
-        return empty.index_add(0, owner, rows)
-    return empty.index_reduce(0, owner, rows, "mean" if mode == "mean" else "amax", include_self=False)
+        return empty.index_add(0, owner, rows).to(weight.dtype)
+    return empty.index_reduce(0, owner, rows, "mean" if mode == "mean" else "amax", include_self=False).to(weight.dtype)
 
 
 def _check_bags(words: Tensor, offsets, mode: str, weights, scale_grad_by_freq: bool) -> None:

@@ -75,12 +75,23 @@ def indexed_shape(shape, index_shape, dims) -> tuple[int, ...]:
 def _infer_index(op, specs, values):
     source, *indices = specs
     dims, wrap = values[2], values[3]
-    shape = indexed_shape(source.shape, index_shape(indices), dims)
+    shape = indexed_shape(source.shape, checked_shape(source.shape, indices, dims), dims)
     return (dense(shape, source.dtype, source.device),), Index(dims, result_place(dims), wrap)
 
 
+def checked_shape(shape, indices, dims) -> tuple[int, ...]:
+    """The shape that index tensors for dimensions ``dims`` of ``shape`` broadcast to; ``IndexError`` when they do not.
+
+    Also where a dimension without positions is indexed.
+    """
+    found = index_shape(indices)
+    if 0 not in found and any(shape[d] == 0 for d in dims):
+        raise IndexError("index is out of bounds for dimension with size 0")
+    return found
+
+
 def index_shape(indices) -> tuple[int, ...]:
-    """The shape that index tensors broadcast to; ``IndexError`` when they do not."""
+    """The shape that index tensors broadcast to."""
     try:
         return broadcast_shapes(*[i.shape for i in indices])
     except RuntimeError:
@@ -99,6 +110,8 @@ def array_key(code, arrays, shape, dims, wrap: bool) -> tuple:
 def _reference_index(code, arrays, numbers):
     source, *indices = arrays
     plan: Index = code.extra
+    if not code.outputs[0].numel:
+        return (None,)
     if len(plan.dims) == 1:
         d = plan.dims[0]
         return (np.take(source, checked(indices[0], source.shape[d], d, plan.wrap), axis=d),)
@@ -210,17 +223,26 @@ def _(grad, saved):
 
 @function(method=True)
 def take_along_dim(input, indices, dim=None, *, out=None):
-    """``gather`` with ``input`` and ``indices`` broadcast elsewhere than in ``dim``; without ``dim`` both are seen as one dimension."""
+    """``gather`` with ``input`` and ``indices`` broadcast elsewhere than in ``dim``; negative indices count from the end.
+
+    Without ``dim`` both are seen as one dimension.
+    """
     if indices.dtype is not dtypes.int64:
         raise RuntimeError(f"torch.take_along_dim(): dtype of indices should be Long but got {indices.dtype}")
     if dim is None:
-        return gather(reshaped(input, (-1,)), 0, reshaped(indices, (-1,)), out=out)
+        return gather(reshaped(input, (-1,)), 0, _from_the_front(reshaped(indices, (-1,)), input.numel()), out=out)
     if input.ndim != indices.ndim:
         raise RuntimeError("torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
                            f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
     d = wrap_dim(dim, input.ndim)
     rest = broadcast_shapes(_without(input.shape, d), _without(indices.shape, d))
+    indices = _from_the_front(indices, input.shape[d] if input.ndim else 1)
     return gather(input.expand(_with(rest, d, input)), d, indices.expand(_with(rest, d, indices)), out=out)
+
+
+def _from_the_front(indices: Tensor, size: int) -> Tensor:
+    """Negative positions counted from the front of a dimension of ``size``."""
+    return indices + (indices < 0) * size
 
 
 def _without(shape, d: int) -> tuple[int, ...]:

@@ -9,7 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..tensor import Tensor
 from . import overrides
-from .slicing import row, view_at, whole
+from .slicing import row, view_at
 
 
 class Plan:
@@ -172,17 +172,6 @@ def get_item(self, index):
 
 
 Tensor.__getitem__ = get_item
-
-
-def _iterate(self):
-    """The positions of the first dimension, one by one."""
-    if not self.ndim:
-        raise TypeError("iteration over a 0-d tensor")
-    from .views import unbind
-    return iter(unbind(self, 0))
-
-
-Tensor.__iter__ = _iterate
 
 
 # -- writing --------------------------------------------------------------------------------------------------------------------

@@ -87,7 +87,7 @@ def _copied(name: str, viewed):
 @function(method=True)
 def narrow_copy(input, dim: int, start: int, length: int, *, out=None):
     """As ``narrow``, in memory of its own."""
-    if not -input.ndim <= dim < input.ndim and input.ndim:
+    if dim >= input.ndim > 0:
         raise RuntimeError(f"Expected dim < {input.ndim}, but got dim = {dim}")
     result = _contiguous(narrow(input, dim, start, length))
     return result if out is None else overrides.write_out("narrow_copy", result, out)

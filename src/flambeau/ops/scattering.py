@@ -16,7 +16,7 @@ from ..compiler.reference import narrow, widen
 from ..lazy.window import record
 from ..tensor import Tensor, wrap_dim
 from .copying import _contiguous
-from .gathering import array_key, check_gather, checked, index, index_shape, indexed_shape, lifted, require_index, result_place
+from .gathering import array_key, checked, checked_shape, index, indexed_shape, lifted, require_index, result_place
 from .inplace import InplaceOperator
 from .operator import Operator, operator
 from .registry import function
@@ -97,6 +97,8 @@ def _infer_index_write(op, specs, values):
 def _reference_index_write(code, arrays, numbers):
     target, *indices, source = arrays
     plan: IndexWrite = code.extra
+    if not source.size:
+        return ()
     where = array_key(code, indices, target.shape, plan.dims, plan.wrap)
     _write(code, target, where, source, plan.reduce)
     return ()
@@ -118,7 +120,7 @@ def scatter_write(target: Tensor, dim: int, positions: Tensor, source: Tensor, r
 def index_write(target: Tensor, indices, source: Tensor, dims, reduce: str, wrap: bool = False) -> Tensor:
     """Write ``source`` (broadcast) into ``target`` where ``indices`` say; autograd is not told."""
     indices, dims = tuple(indices), tuple(dims)
-    shape = indexed_shape(target.shape, index_shape(indices), dims)
+    shape = indexed_shape(target.shape, checked_shape(target.shape, indices, dims), dims)
     values = (target, indices, _broadcast_source(source, shape), dims, reduce, wrap)
     record(_index_write.find(values).code, (target, *indices, values[2]))
     return target
