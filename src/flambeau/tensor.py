@@ -232,8 +232,8 @@ class Tensor:
         """The node that made this tensor, None for leaves."""
         if not self._spec.requires_grad:
             return None
-        node = edge_of(self)[0]
-        return None if node.__class__ is Meta else node
+        edge = edge_of(self)
+        return None if edge is None or edge[0].__class__ is Meta else edge[0]
 
     @property
     def output_nr(self) -> int:

@@ -145,7 +145,7 @@ def copy_(self, src, non_blocking: bool = False):
     """Write ``src``, broadcast and cast, into this tensor. Gradients flow to ``src``."""
     from ..autograd.graph import edge_of
     from ..autograd.mode import state
-    from .inplace import check_writable, rebase
+    from .inplace import check_overlap, check_writable, rebase
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     tracked = state.enabled and (src._spec.requires_grad or self._spec.requires_grad)
@@ -155,14 +155,15 @@ def copy_(self, src, non_blocking: bool = False):
             raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         broadcast_shapes(self.shape, src.shape)
         return self
+    check_overlap("copy_", self, (src,))
+    edge = None
+    if tracked and src._spec.requires_grad:
+        # Broadcasting and casting of the source have their gradients from expand and cast.
+        source = cast(src, self.dtype) if src.dtype is not self.dtype else src
+        edge = edge_of(source.expand(self.shape) if source.shape != self.shape else _alias(source))
     raw_copy(self, src)
     if tracked:
-        history = None
-        if src._spec.requires_grad:
-            # Broadcasting and casting of the source have their gradients from expand and cast.
-            source = cast(src, self.dtype) if src.dtype is not self.dtype else src
-            history = source.expand(self.shape) if source.shape != self.shape else _alias(source)
-        rebase(self, edge_of(history) if history is not None else None)
+        rebase(self, edge)
     return self
 
 

@@ -41,7 +41,7 @@ def detach_(self):
     meta = self._autograd
     if meta is None:
         return self
-    if meta.base is not None and meta.base._spec.requires_grad:
+    if meta.base is not None:
         raise RuntimeError("Can't detach views in-place. Use detach() instead.")
     meta.node, meta.nr, meta.retains = None, 0, False
     self._spec = self._spec.with_grad(False)

@@ -11,6 +11,7 @@ from ..tensor import Tensor, make
 from . import overrides
 from .gradient import new_node, prepare
 from .operator import Operator, Rule, Untraceable, compile_function, placeholders, trace_body
+from .promotion import _dense_memory as fills_its_memory
 from .registry import export
 from .schema import head
 
@@ -40,11 +41,12 @@ class InplaceOperator(Operator):
         tracked = state.enabled and any(t._spec.requires_grad for t in self.split(values)[0])
         check_writable(self.name, target, tracked)
         rule = self.find(values)
+        tensors, numbers = self.split(values)
+        check_overlap(self.name, target, tensors[1:])
         if tracked:
             return self._tracked(rule, values)
         if rule.direct:
             return self._copy_back(values)
-        tensors, numbers = self.split(values)
         record(rule.code, tensors, numbers)
         return target
 
@@ -69,7 +71,7 @@ class InplaceOperator(Operator):
         forward = functional.find(values)
         target = values[0]
         if forward.direct or functional.gradient_body is None or not forward.differentiable:
-            result = functional(*values)
+            result = functional(before_write(target), *values[1:])
             edge = edge_of(result) if result._spec.requires_grad else None
             from .copying import raw_copy
             raw_copy(target, result)
@@ -79,8 +81,8 @@ class InplaceOperator(Operator):
             prepare(forward)
         tensors, numbers = functional.split(values)
         edges = tuple([edge_of(t) if t._spec.requires_grad else None for t in tensors])
-        versions = [tensors[i]._storage.version if i >= 0 else None for i in forward.saved]
-        saved = [make_saved(tensors[i]) if i >= 0 else None for i in forward.saved]
+        saved = [None if i < 0 else make_saved(tensors[i]) if i else before_write(target) for i in forward.saved]
+        versions = [None if t is None else t._storage.version for t in saved]
         if rule.direct:
             self._copy_back(values)
         else:
@@ -90,6 +92,17 @@ class InplaceOperator(Operator):
         node.versions = [target._storage.version if v is None else v for v in versions]
         rebase(target, (node, 0))
         return target
+
+
+def before_write(target: Tensor) -> Tensor:
+    """The target's values and history as they are now, in memory of their own."""
+    from .copying import clone
+    kept = clone(make(target._storage, target._spec.plain, target._offset))
+    edge = edge_of(target)
+    if edge is not None:
+        kept._spec = kept._spec.with_grad(True)
+        kept._autograd = Meta(*edge)
+    return kept
 
 
 def make_saved(tensor):
@@ -112,6 +125,8 @@ def check_writable(name: str, target: Tensor, tracked: bool) -> None:
     meta = target._autograd
     if meta is None:
         return
+    if tracked and meta.base is not None and meta.creation is not None:
+        graph.refuse_view(meta, "is being modified inplace")
     if tracked and spec.requires_grad and meta.node is None and meta.base is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if tracked and meta.base is not None and meta.base._spec.requires_grad and meta.base.is_leaf:
@@ -119,6 +134,24 @@ def check_writable(name: str, target: Tensor, tracked: bool) -> None:
     if meta.inference and not state.inference:
         raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
                            "normal tensor before doing inplace update.")
+
+
+def check_overlap(name: str, target: Tensor, others) -> None:
+    """Refuse operands that share a part of the target's memory, or all of it in another order."""
+    for other in others:
+        if other._storage is not target._storage or other is target:
+            continue
+        a, b = target._spec, other._spec
+        if (a.stride == b.stride and a.shape == b.shape and target._offset == other._offset) or not (a.numel and b.numel):
+            continue
+        first, second = target._offset, other._offset
+        apart = first + a.nbytes <= second or second + b.nbytes <= first
+        if apart or not (fills_its_memory(a) and fills_its_memory(b)):
+            continue
+        if first == second and a.nbytes == b.nbytes and a.stride == b.stride:
+            continue
+        raise RuntimeError(f"unsupported operation: some elements of the input tensor and the written-to tensor of {name} refer to a single "
+                           "memory location. Please clone() the tensor before performing the operation.")
 
 
 def check_result(name: str, target: Tensor, rule: Rule) -> None:
@@ -153,7 +186,7 @@ def rebase(target: Tensor, edge) -> None:
         _move_retained(meta, node, nr)
     meta.node, meta.nr = node, nr
     meta.history += 1
-    target._spec = target._spec.with_grad(True)
+    graph.require_grad_of_base(target)
 
 
 def _move_retained(meta: Meta, node, nr: int) -> None:
@@ -218,7 +251,7 @@ def _rebase_view(view: Tensor, edge) -> None:
     meta = base._autograd
     meta.node, meta.nr = node, 0
     meta.history += 1
-    base._spec = base._spec.with_grad(True)
+    graph.require_grad_of_base(base)
     graph.refresh_view(view)
 
 

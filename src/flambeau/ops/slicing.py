@@ -8,7 +8,7 @@ numbers are within bounds already. Geometry and gradients come straight from the
 from __future__ import annotations
 
 from ..autograd import anomaly
-from ..autograd.graph import Meta, Node, edge_of
+from ..autograd.graph import Meta, Node, become_view, edge_of
 from ..autograd.mode import state
 from ..lazy import window as _window
 from ..lazy.spec import spec as make_spec
@@ -46,13 +46,10 @@ def view_at(x: Tensor, key: tuple, node_name: str = "SliceBackward0") -> Tensor:
 def _attached(x: Tensor, spec, offset: int, key: tuple, node_name: str) -> Tensor:
     """A view of ``x`` with its history."""
     out = make(x._storage, spec, x._offset + offset)
-    known = x._autograd
-    base = x if known is None or known.base is None else known.base
-    meta = out._autograd = Meta()
-    meta.base = base
+    meta = become_view(out, x)
     if state.enabled and x._spec.requires_grad:
         meta.node = _ViewNode(edge_of(x), x._spec.shape, key, node_name)
-        meta.seen = base._autograd.history
+        meta.seen = meta.base._autograd.history
         out._spec = spec.with_grad(True)
     return out
 

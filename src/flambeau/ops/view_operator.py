@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..autograd.graph import Meta, Node, edge_of, set_view_refresher
+from ..autograd.graph import Node, become_view, edge_of, set_view_refresher
 from ..autograd.mode import state
 from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor, make
@@ -44,27 +44,23 @@ class ViewOperator(Operator):
         x = values[0]
         storage, offset = x._storage, x._offset
         outputs = []
-        base = x
-        if x._autograd is not None and x._autograd.base is not None:
-            base = x._autograd.base
         for _, spec, delta in rule.results:
             out = make(storage, spec, offset + delta)
-            meta = Meta()
-            meta.base = base
-            out._autograd = meta
+            become_view(out, x, several=not rule.single)
             outputs.append(out)
         if rule.differentiable and state.enabled:
-            self.track(rule, x, outputs, base)
+            self.track(rule, x, outputs)
         return outputs[0] if rule.single else tuple(outputs)
 
-    def track(self, rule: Rule, x: Tensor, outputs, base: Tensor) -> None:
+    def track(self, rule: Rule, x: Tensor, outputs) -> None:
         """Give the views their node."""
+        metas = [out._autograd for out in outputs]
         attach_all(rule, [x], outputs)
-        seen = base._autograd.history if base._autograd is not None else 0
-        for out in outputs:
+        for out, meta in zip(outputs, metas):
             if out._spec.requires_grad:
-                out._autograd.base = base
-                out._autograd.seen = seen
+                meta.node, meta.nr = out._autograd.node, out._autograd.nr
+                meta.seen = meta.base._autograd.history if meta.base._autograd is not None else 0
+                out._autograd = meta
 
 
 class _ViewCode:
