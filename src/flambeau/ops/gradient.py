@@ -82,7 +82,7 @@ class OperatorNode(Node):
         filled = [_unsaved(s) if t is None else t for t, s in zip(inputs, rule.code.inputs)] \
             if rule.code is not None else inputs
         saved = bind(rule, iter(filled), iter(self.numbers), outputs)
-        gradients = [_zeros(rule.results[i][1]) if g is None else g for i, g in enumerate(gradients)]
+        gradients = fill_absent(rule, gradients)
         with nullcontext() if create_graph else no_grad():
             results = run_gradient(rule, gradients, saved, [t._spec for t in filled])
         return [r if need else None for r, need in zip(results, rule.needs)]
@@ -97,6 +97,13 @@ def _unsaved(spec):
 def _zeros(spec):
     from .creation import zeros
     return zeros(spec.shape, dtype=spec.dtype)
+
+
+def fill_absent(rule, gradients) -> list:
+    """The results' gradients, zeros for those that did not arrive, unless the operator can do without."""
+    if not rule.operator.zero_gradients:
+        return list(gradients)
+    return [_zeros(rule.results[i][1]) if g is None else g for i, g in enumerate(gradients)]
 
 
 def bind(rule, tensors, numbers, outputs) -> Saved:
@@ -252,7 +259,7 @@ def plan_backward(rule, grad_specs) -> Backward:
             inputs = [holder(s, ("s", i)) for i, s in enumerate(rule.code.inputs)]
             outputs = [holder(s, ("s", ~i)) for i, (_, s, _) in enumerate(rule.results)]
             numbers = [Param(k, n) for k, n in enumerate(_number_types(rule))]
-            gradients = [_zeros(rule.results[i][1]) if g is None else g for i, g in enumerate(given)]
+            gradients = fill_absent(rule, given)
             saved = bind(rule, iter(inputs), iter(numbers), outputs)
             results = run_gradient(rule, gradients, saved, rule.code.inputs)
             return _finish(rule, window, holders, names, results, len(numbers))

@@ -198,6 +198,7 @@ class Operator:
 
     differentiable = True
     writes_any = False  # a recorded function may write to any of its arguments
+    zero_gradients = True  # whether the gradient gets zeros for results that none arrived for; else None
     exact_out = False  # whether ``out=`` must have the result's own dtype
     writer = None  # ``writer(target, *others)`` writes the result into its first argument without a copy of it
     records = True  # False where a call makes no instruction, as of views
