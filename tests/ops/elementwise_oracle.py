@@ -1,4 +1,4 @@
-"""Runs the same elementwise program in flambeau and in PyTorch, and compares values, dtypes, errors and gradients."""
+"""Runs one elementwise program in flambeau and in PyTorch: values, dtypes, errors and gradients agree."""
 
 from __future__ import annotations
 

@@ -8,9 +8,43 @@ from tests.ops.elementwise_oracle import NAN, agree, gradients_agree, same, torc
 import flambeau
 
 F = flambeau.nn.functional
-PLAIN = ["relu", "relu6", "gelu", "silu", "mish", "sigmoid", "logsigmoid", "tanh", "elu", "selu", "celu", "leaky_relu", "rrelu", "hardtanh",
-         "hardswish", "hardsigmoid", "hardshrink", "softshrink", "tanhshrink", "softplus", "softsign"]  # fmt: skip
-IN_PLACE = ["relu", "relu6", "silu", "mish", "elu", "selu", "celu", "leaky_relu", "rrelu", "hardtanh", "hardswish", "hardsigmoid"]
+PLAIN = [
+    "relu",
+    "relu6",
+    "gelu",
+    "silu",
+    "mish",
+    "sigmoid",
+    "logsigmoid",
+    "tanh",
+    "elu",
+    "selu",
+    "celu",
+    "leaky_relu",
+    "rrelu",
+    "hardtanh",
+    "hardswish",
+    "hardsigmoid",
+    "hardshrink",
+    "softshrink",
+    "tanhshrink",
+    "softplus",
+    "softsign",
+]
+IN_PLACE = [
+    "relu",
+    "relu6",
+    "silu",
+    "mish",
+    "elu",
+    "selu",
+    "celu",
+    "leaky_relu",
+    "rrelu",
+    "hardtanh",
+    "hardswish",
+    "hardsigmoid",
+]
 POINTS = [-100.0, -6.0, -3.0, -1.0, -0.5, -0.3, -0.0, 0.0, 0.3, 0.5, 1.0, 3.0, 6.0, 25.0, 100.0, NAN]
 
 
@@ -38,10 +72,21 @@ def test_inplace_writes_the_input_and_keeps_the_gradient(name):
 
 @pytest.mark.parametrize(
     ("name", "arguments"),
-    [("leaky_relu", (0.3,)), ("elu", (2.0,)), ("celu", (0.5,)), ("hardtanh", (-2.0, 0.5)), ("hardtanh", (1.0, -1.0)),
-     ("threshold", (0.5, 9.0)), ("softplus", (2.0, 5.0)), ("softplus", (-1.0,)), ("hardshrink", (2.0,)), ("softshrink", (-1.0,)),
-     ("softshrink", (1.0,)), ("celu", (0.0,))],
-)  # fmt: skip
+    [
+        ("leaky_relu", (0.3,)),
+        ("elu", (2.0,)),
+        ("celu", (0.5,)),
+        ("hardtanh", (-2.0, 0.5)),
+        ("hardtanh", (1.0, -1.0)),
+        ("threshold", (0.5, 9.0)),
+        ("softplus", (2.0, 5.0)),
+        ("softplus", (-1.0,)),
+        ("hardshrink", (2.0,)),
+        ("softshrink", (-1.0,)),
+        ("softshrink", (1.0,)),
+        ("celu", (0.0,)),
+    ],
+)
 def test_arguments(name, arguments):
     program = lambda t, x: getattr(t.nn.functional, name)(x, *arguments)  # noqa: E731
     agree(program, POINTS)
@@ -81,10 +126,14 @@ def test_rrelu_draws_as_pytorch():
 
 def test_second_derivatives():
     for name in ("gelu", "silu", "elu", "softplus", "tanh"):
-        pairs = [(flambeau, flambeau.tensor([0.3, -0.7], dtype=flambeau.float64, requires_grad=True)),
-                 (torch, torch.tensor([0.3, -0.7], dtype=torch.float64, requires_grad=True))]  # fmt: skip
+        pairs = [
+            (flambeau, flambeau.tensor([0.3, -0.7], dtype=flambeau.float64, requires_grad=True)),
+            (torch, torch.tensor([0.3, -0.7], dtype=torch.float64, requires_grad=True)),
+        ]
         seconds = []
         for library, x in pairs:
-            (first,) = library.autograd.grad(getattr(library.nn.functional, name)(x).sum(), x, create_graph=True)
+            (first,) = library.autograd.grad(
+                getattr(library.nn.functional, name)(x).sum(), x, create_graph=True
+            )
             seconds.append(library.autograd.grad(first.sum(), x)[0])
         same(*seconds)

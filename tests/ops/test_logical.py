@@ -15,7 +15,9 @@ def test_truth_values(name, dtype):
     agree(lambda t, x: t.logical_not(x), [0, 1], dtype=dtype)
 
 
-@pytest.mark.parametrize("infix", [operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift])
+@pytest.mark.parametrize(
+    "infix", [operator.and_, operator.or_, operator.xor, operator.lshift, operator.rshift]
+)
 @pytest.mark.parametrize("dtype", ["bool", "uint8", "int64", "float32"])
 def test_bits(infix, dtype):
     agree(lambda t, x, y: infix(x, y), [1, 0, 1], [1, 1, 0], dtype=dtype)

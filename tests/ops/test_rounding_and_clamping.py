@@ -11,7 +11,9 @@ import flambeau
 @pytest.mark.parametrize("name", ["floor", "ceil", "trunc", "round", "frac"])
 @pytest.mark.parametrize("dtype", ["bool", "int64", "float16", "float32", "complex64"])
 def test_rounding(name, dtype):
-    data = [1, 0] if dtype == "bool" else [-2, 0, 3] if dtype != "float32" else [*SPECIAL, 1.5, 2.5, -0.5, 1e20]
+    data = (
+        [1, 0] if dtype == "bool" else [-2, 0, 3] if dtype != "float32" else [*SPECIAL, 1.5, 2.5, -0.5, 1e20]
+    )
     agree(lambda t, x: getattr(t, name)(x), data, dtype=dtype)
 
 
@@ -32,14 +34,24 @@ def test_clamp_to_numbers(bounds, dtype):
 
 
 def test_clamp_to_tensors_and_nan():
-    agree(lambda t, x, low, high: t.clamp(x, low, high), [NAN, 1.0, 5.0, -1.0], [1.0, NAN, 2.0, 0.0], [3.0, 3.0, 1.0, 1.0])
+    agree(
+        lambda t, x, low, high: t.clamp(x, low, high),
+        [NAN, 1.0, 5.0, -1.0],
+        [1.0, NAN, 2.0, 0.0],
+        [3.0, 3.0, 1.0, 1.0],
+    )
     agree(lambda t, x, low: x.clamp(min=low), [NAN, 1.0, 5.0], [1.0, NAN, 2.0])
     agree(lambda t, x: x.clamp(t.zeros(()), 2), [-1.0, 1.0, 5.0])
 
 
 def test_clamp_gradients_go_to_whoever_gave_the_value():
     gradients_agree(lambda t, x: x.clamp(0.0, 1.0), [-1.0, 0.0, 0.5, 1.0, 2.0])
-    gradients_agree(lambda t, x, low, high: x.clamp(low, high), [-1.0, 0.5, 2.0, 1.0], [0.0, 0.0, 0.0, 5.0], [1.0, 1.0, 1.0, 2.0])
+    gradients_agree(
+        lambda t, x, low, high: x.clamp(low, high),
+        [-1.0, 0.5, 2.0, 1.0],
+        [0.0, 0.0, 0.0, 5.0],
+        [1.0, 1.0, 1.0, 2.0],
+    )
     gradients_agree(lambda t, x, low: t.clamp_min(x, low), [0.0, 1.0, 2.0], [1.0, 1.0, 1.0])
     gradients_agree(lambda t, x, high: t.clamp_max(x, high), [0.0, 1.0, 2.0], [1.0, 1.0, 1.0])
 

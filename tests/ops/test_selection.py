@@ -50,7 +50,13 @@ def test_lerp():
 @pytest.mark.parametrize("dtype", ["int64", "float16", "float32", "complex64"])
 def test_added_products_and_quotients(name, dtype):
     for value in (1, 2, 0.5):
-        agree(lambda t, x, y, z, v=value: getattr(t, name)(x, y, z, value=v), [1, 2], [3, 4], [5, 6], dtype=dtype)
+        agree(
+            lambda t, x, y, z, v=value: getattr(t, name)(x, y, z, value=v),
+            [1, 2],
+            [3, 4],
+            [5, 6],
+            dtype=dtype,
+        )
 
 
 @pytest.mark.parametrize("name", ["addcmul", "addcdiv"])
@@ -60,7 +66,7 @@ def test_their_gradients(name):
     gradients_agree(program, [1 + 2j], [3 - 1j], [2j], dtype="complex128")
 
 
-# -- complex numbers -------------------------------------------------------------------------------------------
+# -- complex numbers ------------------------------------------------------------------------------
 
 
 def test_parts_are_views():
@@ -77,7 +83,10 @@ def test_parts_are_views():
 def test_functions_of_complex_numbers(name):
     data = [0j, 1 + 2j, -3 - 1j, 2j]
     ours, theirs = both(data, "complex128")
-    same(getattr(flambeau, name)(ours), getattr(theirs, name)() if name not in ("real", "imag") else getattr(theirs, name))
+    same(
+        getattr(flambeau, name)(ours),
+        getattr(theirs, name)() if name not in ("real", "imag") else getattr(theirs, name),
+    )
     if name not in ("conj", "sgn"):
         gradients_agree(lambda t, x: getattr(t, name)(x) * 2, data, dtype="complex128")
 

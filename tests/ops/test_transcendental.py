@@ -7,8 +7,36 @@ from tests.ops.elementwise_oracle import SPECIAL, agree, both, gradients_agree
 
 import flambeau
 
-UNARY = ["exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin", "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh",
-         "asinh", "acosh", "atanh", "sigmoid", "sinc", "sqrt", "rsqrt", "square", "deg2rad", "rad2deg", "erf", "erfc"]  # fmt: skip
+UNARY = [
+    "exp",
+    "exp2",
+    "expm1",
+    "log",
+    "log2",
+    "log10",
+    "log1p",
+    "sin",
+    "cos",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "tanh",
+    "asinh",
+    "acosh",
+    "atanh",
+    "sigmoid",
+    "sinc",
+    "sqrt",
+    "rsqrt",
+    "square",
+    "deg2rad",
+    "rad2deg",
+    "erf",
+    "erfc",
+]
 REAL_ONLY = {"deg2rad", "rad2deg", "erf", "erfc"}
 
 

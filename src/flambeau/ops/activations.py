@@ -57,9 +57,9 @@ def activation(
 ):
     """Decorator: declare an activation by its body.
 
-    ``torch`` also exports it as ``torch.name`` and ``torch.name_`` (with ``method``: as methods too). ``inplace`` gives
-    the function of ``nn.functional`` its argument ``inplace``, ``underscored`` adds the form ``name_``. ``refuse`` names kinds of
-    dtype that PyTorch refuses.
+    ``torch`` also exports it as ``torch.name`` and ``torch.name_`` (with ``method``: as methods too).
+    ``inplace`` gives the function of ``nn.functional`` its argument ``inplace``, ``underscored`` adds the
+    form ``name_``. ``refuse`` names kinds of dtype that PyTorch refuses.
     """
 
     def declare(body):
@@ -154,7 +154,8 @@ _prelu.operator.node_name = "PreluKernelBackward0"
 
 
 def prelu(input, weight):
-    """``input`` where positive, else ``weight * input``; ``weight`` has one element, or one a channel (dimension 1).
+    """``input`` where positive, else ``weight * input``; ``weight`` has one element, or one a channel
+    (dimension 1).
 
     Raises:
         RuntimeError: ``weight`` does not fit the channels, or the dtypes differ.
@@ -171,7 +172,8 @@ def prelu(input, weight):
             raise RuntimeError("prelu: Not allow zero-dim input tensor.")
         if channels != weight.numel():
             raise RuntimeError(
-                f"Mismatch of parameter numbers and input channel size. Found parameter numbers = {weight.numel()} "
+                "Mismatch of parameter numbers and input channel size. Found parameter numbers = "
+                f"{weight.numel()} "
                 f"and channel size = {channels}."
             )
     shape = [1] * input.ndim
@@ -194,7 +196,8 @@ def _(grad, saved):
 
 
 def _rrelu_slopes(input, lower, upper):
-    """Slopes drawn for the elements that are not positive, in their order, as PyTorch draws them; 1 elsewhere."""
+    """Slopes drawn for the elements that are not positive, in their order, as PyTorch draws them; 1
+    elsewhere."""
     values = widen(input._array(), input.dtype)
     negative = values <= 0
     slopes = np.ones(values.shape)
@@ -203,7 +206,8 @@ def _rrelu_slopes(input, lower, upper):
 
 
 def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
-    """``input`` where positive, else times a slope: drawn from ``[lower, upper)`` while training, their mean otherwise.
+    """``input`` where positive, else times a slope: drawn from ``[lower, upper)`` while training, their
+    mean otherwise.
 
     Raises:
         RuntimeError: ``lower`` is above ``upper``.
@@ -270,7 +274,8 @@ def _(grad, saved):
 
 @activation("celu(Tensor input, float alpha=1.0)", torch=True, underscored=True, node="EluBackward0")
 def celu(input, alpha):
-    """``input`` where positive, else ``alpha * (exp(input / alpha) - 1)``. ``RuntimeError`` for ``alpha`` 0."""
+    """``input`` where positive, else ``alpha * (exp(input / alpha) - 1)``. ``RuntimeError`` for ``alpha``
+    0."""
     if alpha == 0:
         raise RuntimeError("ZeroDivisionError: alpha cannot be 0 for CELU")
     return _exponential_unit(input, alpha, 1.0, 1.0 / alpha)
@@ -296,7 +301,8 @@ _GELU_CUBE = 0.044715
 
 @activation("gelu(Tensor input, *, str approximate='none')", inplace=False)
 def gelu(input, approximate):
-    """``input * Phi(input)`` with the normal distribution's Phi, or its approximation by ``tanh`` (Hendrycks and Gimpel 2016)."""
+    """``input * Phi(input)`` with the normal distribution's Phi, or its approximation by ``tanh``
+    (Hendrycks and Gimpel 2016)."""
     if _approximation(approximate):
         inner = (input + input * input * input * _GELU_CUBE) * _GELU_SCALE
         return input * 0.5 * (_tanh(inner) + 1)

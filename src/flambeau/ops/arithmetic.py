@@ -137,7 +137,8 @@ def _(grad, saved):
 
 
 def _sum(name: str, plain, multiple, input, other, alpha):
-    """``input`` plus or minus ``alpha`` times ``other``; ``RuntimeError`` for an ``alpha`` of too high a type."""
+    """``input`` plus or minus ``alpha`` times ``other``; ``RuntimeError`` for an ``alpha`` of too high a
+    type."""
     if alpha.__class__ is int and alpha == 1:
         return plain(input, other)
     common = result_type_of((input, other))
@@ -291,7 +292,8 @@ _div_trunc.gradient(_no_slope)
 
 
 def check_divisor(input, other) -> None:
-    """``RuntimeError`` where integers would be divided by zero, as PyTorch raises it; looks at an integer divisor tensor."""
+    """``RuntimeError`` where integers would be divided by zero, as PyTorch raises it; looks at an integer
+    divisor tensor."""
     if isinstance(other, Tensor):
         if other.dtype.kind != "i" or dtype_of(input).category > 1 or other.is_meta:
             return
@@ -315,7 +317,8 @@ def _quotient(plain, floor, trunc, input, other, rounding_mode):
 
 @function(method=True, aliases=("divide",))
 def div(input, other, *, rounding_mode=None, out=None):
-    """``input / other``; integers are divided as floats unless ``rounding_mode`` is ``"trunc"`` or ``"floor"``.
+    """``input / other``; integers are divided as floats unless ``rounding_mode`` is ``"trunc"`` or
+    ``"floor"``.
 
     Raises:
         RuntimeError: another ``rounding_mode``; integers rounded after division by zero.
@@ -430,7 +433,8 @@ def _negating(op, values):
     d = values[0].dtype
     if d is dtypes.bool_:
         raise RuntimeError(
-            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a mask, "
+            "Negation, the `-` operator, on a bool tensor is not supported. If you are trying to invert a "
+            "mask, "
             "use the `~` or `logical_not()` operator instead."
         )
     return d, d

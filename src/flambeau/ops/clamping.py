@@ -79,7 +79,8 @@ def _bounded(name, both, low, high, input, min, max):
 def clamp(input, min=None, max=None, *, out=None):
     """``input`` with values below ``min`` raised to it and values above ``max`` lowered to it; NaN stays.
 
-    ``min`` and ``max`` are numbers, tensors that broadcast, or None for no bound. Where ``min > max`` the result is ``max``.
+    ``min`` and ``max`` are numbers, tensors that broadcast, or None for no bound. Where ``min > max`` the
+    result is ``max``.
 
     Raises:
         RuntimeError: neither bound is given.
@@ -128,7 +129,8 @@ def clamp_max_(input, max):
     inplace=True,
 )
 def nan_to_num(input, nan, posinf, neginf):
-    """``input`` with NaN replaced by ``nan`` (default 0) and infinities by ``posinf``, ``neginf`` (default: the dtype's limits)."""
+    """``input`` with NaN replaced by ``nan`` (default 0) and infinities by ``posinf``, ``neginf``
+    (default: the dtype's limits)."""
     if input.dtype.category < 2:
         return input.clone()
     if input.is_complex():

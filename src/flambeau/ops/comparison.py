@@ -7,7 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..tensor import Tensor
 from .creation import zeros_like
-from .elementwise import binary, refusal, unary
+from .elementwise import binary, elementwise, refusal, unary
 from .infix import attach_infix
 from .promotion import result_type_of
 from .registry import function
@@ -67,11 +67,9 @@ def _extreme(name: str):
     return rule
 
 
-def _binary_of_tensors(name: str, numpy_function, rule, aliases=()):
-    from .elementwise import elementwise
-
+def _binary_of_tensors(name: str, numpy_function, rule):
     return elementwise(
-        f"{name}(Tensor input, Tensor other)", numpy_function, rule=rule, inplace=False, aliases=aliases
+        f"{name}(Tensor input, Tensor other)", numpy_function, rule=rule, inplace=False
     )
 
 
@@ -112,7 +110,8 @@ def check_tensors(function_name: str, **arguments) -> None:
     for position, (name, value) in enumerate(arguments.items(), 1):
         if not isinstance(value, Tensor):
             raise TypeError(
-                f"{function_name}(): argument '{name}' (position {position}) must be Tensor, not {type(value).__name__}"
+                f"{function_name}(): argument '{name}' (position {position}) must be Tensor, not "
+                f"{type(value).__name__}"
             )
 
 
@@ -121,7 +120,8 @@ def check_tensors(function_name: str, **arguments) -> None:
 
 @function(method=True)
 def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
-    """Element by element whether ``|input - other| <= atol + rtol * |other|``; infinities are close to themselves only.
+    """Element by element whether ``|input - other| <= atol + rtol * |other|``; infinities are close to
+    themselves only.
 
     Raises:
         RuntimeError: the dtypes differ, or a tolerance is negative.
@@ -131,7 +131,8 @@ def isclose(input, other, rtol=1e-05, atol=1e-08, equal_nan=False):
         raise RuntimeError(f"{input.dtype} did not match {other.dtype}")
     if rtol < 0 or atol < 0:
         raise RuntimeError(
-            f"{'rtol' if rtol < 0 else 'atol'} must be greater than or equal to zero, but got {rtol if rtol < 0 else atol}"
+            f"{'rtol' if rtol < 0 else 'atol'} must be greater than or equal to zero, but got "
+            f"{rtol if rtol < 0 else atol}"
         )
     close = input == other
     if equal_nan and input.dtype.category >= 2:

@@ -167,7 +167,8 @@ def _store(name: str, result, out):
         return result
     if out.dtype is not result.dtype:
         raise RuntimeError(
-            f"Expected object of scalar type {result.dtype} but got scalar type {out.dtype} for argument 'out'"
+            f"Expected object of scalar type {result.dtype} but got scalar type {out.dtype} for argument "
+            "'out'"
         )
     return write_out(name, result, out)
 

@@ -71,6 +71,7 @@ def _(grads, saved):
 
 @function(method=True)
 def frexp(input, *, out=None):
-    """``(mantissa, exponent)`` with ``input = mantissa * 2 ** exponent`` and ``0.5 <= |mantissa| < 1``; the exponent is int32."""
+    """``(mantissa, exponent)`` with ``input = mantissa * 2 ** exponent`` and ``0.5 <= |mantissa| < 1``;
+    the exponent is int32."""
     result = frexp_result(_frexp(input))
     return result if out is None else frexp_result(write_out("frexp", tuple(result), out))

@@ -1,6 +1,7 @@
 """Python's infix operators on tensors.
 
-They are the operators' own fast functions; an operand of a foreign type is left to its own class, as in PyTorch.
+They are the operators' own fast functions; an operand of a foreign type is left to its own class, as in
+PyTorch.
 """
 
 from __future__ import annotations
@@ -14,13 +15,14 @@ from .schema import NUMBERS
 
 
 class Infix:
-    """An operator as the interpreter calls it for ``a + b``: gives NotImplemented for operands that it does not know."""
+    """An operator as the interpreter calls it for ``a + b``: gives NotImplemented for operands that it
+    does not know."""
 
     def __init__(self, op):
         self.op = op
-        self.schema, self.parameters, self.rules = op.schema, op.parameters, op.rules
-        self.mutates, self.immediate, self.name, self.doc = op.mutates, op.immediate, op.name, op.doc
-        self.records, self.sited = op.records, op.sited
+
+    def __getattr__(self, name: str):
+        return getattr(self.op, name)
 
     def __call__(self, *values):
         return self.op(*values) if known(values[-1]) else NotImplemented

@@ -160,7 +160,8 @@ def float_power(input, exponent, *, out=None):
     """``input ** exponent`` computed in double precision (complex128 for complex operands)."""
     if not isinstance(input, Tensor) and not isinstance(exponent, Tensor):
         raise TypeError(
-            f"float_power(): expected a tensor among the arguments, got ({type(input).__name__}, {type(exponent).__name__})"
+            f"float_power(): expected a tensor among the arguments, got ({type(input).__name__}, "
+            f"{type(exponent).__name__})"
         )
     either_complex = any(
         v.is_complex() if isinstance(v, Tensor) else isinstance(v, complex) for v in (input, exponent)
@@ -180,6 +181,7 @@ def float_power_(self, exponent):
     result = float_power(self, exponent)
     if result.dtype is not self.dtype:
         raise RuntimeError(
-            f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires dtype {result.dtype}"
+            f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires "
+            f"dtype {result.dtype}"
         )
     return self.copy_(result)

@@ -82,7 +82,8 @@ def _filling(op, values):
     if isinstance(value, Tensor) or hasattr(value, "ndim"):
         if value.ndim:
             raise RuntimeError(
-                f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+                f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} "
+                "dimension(s)."
             )
         if value.dtype.is_complex and not input.dtype.is_complex:
             raise RuntimeError(f"value cannot be converted to type {input.dtype.name} without overflow")
@@ -108,7 +109,8 @@ masked_fill = elementwise(
     lowering="where",
     out=False,
     inplace="method",
-    doc="``input`` with ``value`` (a number or 0-dim tensor) where ``mask``, a bool tensor that broadcasts, is true.",
+    doc=("``input`` with ``value`` (a number or 0-dim tensor) where ``mask``, a bool tensor that broadcasts, "
+        "is true."),
 )
 
 

@@ -1,4 +1,5 @@
-"""Rare special functions. Their values come from SciPy, which is an optional extra: without it they raise ``ImportError``."""
+"""Rare special functions. Their values come from SciPy, which is an optional extra: without it they raise
+``ImportError``."""
 
 from __future__ import annotations
 

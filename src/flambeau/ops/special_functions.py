@@ -1,4 +1,5 @@
-"""Special functions: error functions, gamma functions, modified Bessel functions of the first kind, entropies."""
+"""Special functions: error functions, gamma functions, modified Bessel functions of the first kind,
+entropies."""
 
 from __future__ import annotations
 
@@ -104,7 +105,8 @@ def _polygamma_inplace(self, n):
 
 @operator("mvlgamma(Tensor input, int p)", method=True, out=True)
 def mvlgamma(input, p):
-    """The logarithm of the multivariate gamma function of dimension ``p``. ``RuntimeError`` for ``p`` below 1."""
+    """The logarithm of the multivariate gamma function of dimension ``p``. ``RuntimeError`` for ``p``
+    below 1."""
     if p < 1:
         raise RuntimeError("p has to be greater than or equal to 1")
     total = lgamma(input)
@@ -195,7 +197,8 @@ def _two(name, op, input, other, out):
     """An operator of which either operand, but not both, may be a number."""
     if not isinstance(input, Tensor) and not isinstance(other, Tensor):
         raise TypeError(
-            f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, {type(other).__name__})"
+            f"{name}() received an invalid combination of arguments - got ({type(input).__name__}, "
+            f"{type(other).__name__})"
         )
     result = op(as_operand(input), other)
     return result if out is None else write_out(name, result, out)
@@ -232,7 +235,8 @@ entr = analytic("entr", _entropy, lambda x, y: -log(x) - 1, **_SPECIAL)
 
 @operator("logit(Tensor input, float? eps=None)", method=True, out=True, inplace=True, opmath=True)
 def logit(input, eps):
-    """``log(input / (1 - input))``, of ``input`` kept within ``eps`` and ``1 - eps`` where ``eps`` is given."""
+    """``log(input / (1 - input))``, of ``input`` kept within ``eps`` and ``1 - eps`` where ``eps`` is
+    given."""
     from .clamping import at_least, at_most
 
     x = input if input.dtype.category >= 2 else input.to(get_default_dtype())

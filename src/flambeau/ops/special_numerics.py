@@ -48,7 +48,8 @@ def erfcx(x):
     return np.where(x < 25, near, tail / (np.maximum(x, 25.0) * math.sqrt(math.pi)))
 
 
-# Central and outer rational approximations of the normal quantile (P. J. Acklam), good to 1e-9 before refinement.
+# Central and outer rational approximations of the normal quantile (P. J. Acklam), good to 1e-9 before
+# refinement.
 _INNER = (
     (
         -3.969683028665376e01,
@@ -137,7 +138,8 @@ _BERNOULLI = (
 
 @in_double
 def digamma(x):
-    """The logarithmic derivative of gamma: reflection, recurrence to 10, asymptotic series (NIST DLMF 5.11.2)."""
+    """The logarithmic derivative of gamma: reflection, recurrence to 10, asymptotic series (NIST DLMF
+    5.11.2)."""
     reflected = x < 0
     z = np.where(reflected, 1 - x, x)
     shift = np.zeros_like(z)
@@ -195,7 +197,8 @@ def polygamma(n: int):
 
 
 def _scaled_bessel_i(order: int, x):
-    """``exp(-|x|) I_order(|x|)``: the power series up to 20 (its terms are positive), beyond the asymptotic one (NIST DLMF 10.40.1)."""
+    """``exp(-|x|) I_order(|x|)``: the power series up to 20 (its terms are positive), beyond the
+    asymptotic one (NIST DLMF 10.40.1)."""
     near, far = np.minimum(x, 20.0), np.maximum(x, 20.0)
     term = (near / 2) ** order
     total = term

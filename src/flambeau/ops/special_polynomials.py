@@ -13,7 +13,8 @@ from .special_numerics import in_double
 
 
 def _recurrence(first, second, step):
-    """``p_0 = first``, ``p_1 = second(x)``, ``p_(k+1) = step(k, x, p_k, p_(k-1))``, at the degree ``n`` of each element."""
+    """``p_0 = first``, ``p_1 = second(x)``, ``p_(k+1) = step(k, x, p_k, p_(k-1))``, at the degree ``n`` of
+    each element."""
 
     @in_double
     def apply(x, n):

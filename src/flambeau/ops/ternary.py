@@ -54,7 +54,8 @@ def _(grad, saved):
 
 @function(method=True)
 def lerp(input, end, weight, *, out=None):
-    """``input + weight * (end - input)``; ``weight`` is a number or a tensor. ``RuntimeError`` where dtypes differ."""
+    """``input + weight * (end - input)``; ``weight`` is a number or a tensor. ``RuntimeError`` where
+    dtypes differ."""
     _check_lerp(input, end, weight)
     result = _lerp(input, end, weight)
     return result if out is None else write_out("lerp", result, out)
@@ -125,7 +126,8 @@ def _fitted(value, *tensors):
 def _refuse_integers(input, tensor1, tensor2) -> None:
     if tensor1.dtype.category < 2 and tensor2.dtype.category < 2:
         raise RuntimeError(
-            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will perform a true "
+            "Integer division with addcdiv is no longer supported, and in a future  release addcdiv will "
+            "perform a true "
             f"division of tensor1 and tensor2. Got {tensor1.dtype} and {tensor2.dtype}"
         )
 

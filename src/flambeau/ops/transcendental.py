@@ -13,7 +13,8 @@ from .selection import where
 
 
 def analytic(name: str, numpy_function, derivative, **options):
-    """Declare a function of one tensor by its NumPy meaning and its derivative ``derivative(x, y)`` at x, where it is y."""
+    """Declare a function of one tensor by its NumPy meaning and its derivative ``derivative(x, y)`` at x,
+    where it is y."""
     declared = unary(name, numpy_function, **{"rule": "float", **options})
 
     @declared.gradient
