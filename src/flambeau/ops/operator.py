@@ -386,7 +386,7 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     renaming = f"    if numpy_names:\n        return {name}(**renamed({name!r}, dict({given}), numpy_names))\n" if numpy_names else ""
     fields = {"name": name, "head": head(op.schema, out, variadic, numpy_names), "values": values,
               "out_argument": ", out=out" if out else "", "renaming": renaming}
-    fast = static and variadic is None and 1 <= len(names) and len(numbers) <= 1 and not op.mutates and not op.immediate \
+    fast = static and variadic is None and 1 <= len(names) and not op.mutates and not op.immediate \
         and op.records and not op.sited
     if not fast:
         spread_line = f"    {variadic} = spread({variadic})\n" if variadic else ""
@@ -397,7 +397,11 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     ordered = [p.name for p in op.parameters if p.type in ("Tensor", "Tensor|Scalar")]
     fields["tensors"] = ", ".join(ordered) + ","
     plain = f"record{len(ordered)}(rule.code, {', '.join(ordered)})" if len(ordered) <= 2 else f"record(rule.code, ({', '.join(ordered)}))[0]"
-    if numbers:
+    if len(numbers) > 1:
+        operands = ", ".join(ordered)
+        fields["record"] = (f"    storage = record(rule.code, [v for v in ({operands}) if v.__class__ not in NUMBERS],\n"
+                            f"                     [v for v in ({operands}) if v.__class__ in NUMBERS])[0]")
+    elif numbers:
         number = numbers[0]
         rest = ", ".join(n for n in ordered if n != number)
         fields["record"] = (f"    if {number}.__class__ in NUMBERS:\n"
