@@ -44,8 +44,6 @@ _full = Operator("full(Scalar value, any shape, any dtype, any device)", infer=_
 
 def filled(shape, value, dtype, device=devices.cpu) -> Tensor:
     """A recorded fill: ``shape`` a tuple of ints."""
-    if dtype.category < 2 and value.__class__ in (int, float):
-        value = as_integer(value, dtype)
     values = (value, shape, dtype, device)
     try:
         rule = _full.others[value.kind if value.__class__ is Param else value.__class__, shape, dtype, device]
@@ -54,18 +52,6 @@ def filled(shape, value, dtype, device=devices.cpu) -> Tensor:
     if device is devices.meta:
         return empty_storage(rule.spec)
     return make(record(rule.code, (), (value,))[0], rule.spec)
-
-
-def as_integer(value, dtype):
-    """A Python number as an element of an integer dtype (floats lose their fraction); ``RuntimeError`` where it does not fit."""
-    if dtype.category == 0:
-        return bool(value)
-    bits = 8 * dtype.itemsize - dtype.is_signed
-    # Negative integers wrap around in unsigned dtypes, as far as their magnitude fits.
-    least = -(1 << bits) if dtype.is_signed else (1 - (1 << bits)) * (value.__class__ is int)
-    if not least <= value < 1 << bits:
-        raise RuntimeError(f"value cannot be converted to type {dtype.name} without overflow")
-    return int(value)
 
 
 def _infer_empty(op, specs, values):

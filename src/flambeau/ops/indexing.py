@@ -198,9 +198,9 @@ Tensor.__setitem__ = set_item
 def _value_for(target: Tensor, value) -> Tensor:
     if isinstance(value, Tensor):
         return value
-    from .creation import filled, tensor
+    from .creation import filled, fitting, tensor
     if isinstance(value, (bool, int, float)):
-        return filled((), value, target.dtype, target.device)
+        return filled((), fitting(value, target.dtype), target.dtype, target.device)
     if isinstance(value, np.ndarray):
         raise TypeError(f"can't assign a numpy.ndarray to a {target.dtype} tensor")
     if isinstance(value, (complex, np.generic)):

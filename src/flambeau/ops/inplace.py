@@ -173,8 +173,8 @@ def rebase(target: Tensor, edge) -> None:
         if meta is not None and meta.base is not None and meta.base._spec.requires_grad:
             _rebase_view(target, None)
         elif target._spec.requires_grad:
-            target._spec = target._spec.with_grad(False)
-            meta.node = None
+            meta.node, meta.nr = _Overwritten(edge_of(target), target._spec.plain), 0
+            meta.history += 1
         return
     if meta is not None and meta.base is not None:
         _rebase_view(target, edge)
@@ -253,6 +253,23 @@ def _rebase_view(view: Tensor, edge) -> None:
     meta.history += 1
     graph.require_grad_of_base(base)
     graph.refresh_view(view)
+
+
+class _Overwritten(Node):
+    """History of a tensor whose values were replaced by some that depend on nothing: no change of the old ones is felt."""
+
+    __slots__ = ("spec",)
+
+    def __init__(self, edge, spec):
+        super().__init__((edge,))
+        self.spec = spec
+
+    def name(self) -> str:
+        return "CopyBackwards"
+
+    def apply(self, gradients, create_graph: bool):
+        from .creation import filled
+        return [filled(tuple(self.spec.shape), 0, self.spec.dtype)]
 
 
 class _Identity(Node):
