@@ -33,7 +33,8 @@ class OperatorNode(Node):
         self.numbers = numbers
 
     def name(self) -> str:
-        return self.rule.operator.node_name
+        name = self.rule.operator.node_name
+        return name if name.__class__ is str else name(self.rule.values)  # overloads of PyTorch's count their nodes
 
     def release(self) -> None:
         self.tensors = None

@@ -17,15 +17,19 @@ def _values(x: Tensor) -> np.ndarray:
     return widen(x.detach()._array(), x.dtype)
 
 
-def _limits(name: str, values: np.ndarray, low: float, high: float) -> tuple[float, float]:
-    """The outer bin edges: those given, or the values' own; widened when they meet."""
+def _limits(name: str, values: np.ndarray, low: float, high: float, margin: float) -> tuple[float, float]:
+    """The outer bin edges: those given, or the values' own; ``margin`` wider on each side when they meet."""
     if low == high and values.size:
         low, high = float(values.min()), float(values.max())
     if not (np.isfinite(low) and np.isfinite(high)):
         raise RuntimeError(f"{name}(): range of [{low}, {high}] is not finite")
     if low > high:
         raise RuntimeError(f"{name}(): max must be larger than min")
-    return (low - 1, high + 1) if low == high else (low, high)
+    return (low - margin, high + margin) if low == high else (low, high)
+
+
+def _given(range) -> tuple[float, float]:
+    return (0.0, 0.0) if range is None else (float(range[0]), float(range[1]))
 
 
 def _evenly(values: np.ndarray, bins: int, low: float, high: float, weights=None) -> np.ndarray:
@@ -41,10 +45,10 @@ def histc(input, bins: int = 100, min=0, max=0, *, out=None):
     """How many elements fall into each of ``bins`` equal bins from ``min`` to ``max`` (both 0: the extremes of ``input``)."""
     if bins <= 0:
         raise RuntimeError("bins must be > 0")
-    if input.dtype.category in (0, 3) or input.dtype in (dtypes.float16,):
+    if input.dtype.category in (0, 3):
         raise refusal("histogram_cpu", input.dtype, "bc")
     values = _values(input).reshape(-1)
-    low, high = _limits("torch.histc", values, float(min), float(max))
+    low, high = _limits("torch.histc", values, float(min), float(max), 1.0)
     result = from_array(narrow(_evenly(values, bins, low, high).astype(values.dtype), input.dtype), input.dtype)
     return result if out is None else write_out("histc", result, out)
 
@@ -80,7 +84,7 @@ def _histogram(name: str, input, bins, range, weight, density: bool):
     else:
         if bins <= 0:
             raise RuntimeError(f"torch.{name}(): bins must be > 0, but got {bins}")
-        low, high = _limits(f"torch.{name}", values, *(map(float, range) if range is not None else (0.0, 0.0)))
+        low, high = _limits(f"torch.{name}", values, *_given(range), 0.5)
         if range is None and not values.size:
             low, high = 0.0, 1.0
         edges = np.linspace(low, high, bins + 1).astype(values.dtype)
@@ -99,10 +103,17 @@ def _edges(name: str, input, bins, range) -> np.ndarray:
     return _values(bins).copy()
 
 
-def _between(values, edges, weights) -> np.ndarray:
+def _places(values, edges) -> np.ndarray:
+    """The bin of each value, -1 outside; the last bin is closed."""
     index = np.searchsorted(edges, values, side="right") - 1
     index[values == edges[-1]] = len(edges) - 2
     inside = (values >= edges[0]) & (values <= edges[-1]) & (len(edges) > 1)
+    return np.where(inside, index, -1)
+
+
+def _between(values, edges, weights) -> np.ndarray:
+    index = _places(values, edges)
+    inside = index >= 0
     return np.bincount(index[inside], None if weights is None else weights[inside], minlength=len(edges) - 1)[:len(edges) - 1]
 
 
@@ -121,8 +132,22 @@ def histogramdd(input, bins, *, range=None, weight=None, density: bool = False, 
     points = _values(input).reshape(-1, d)
     weights = None if weight is None else _values(weight).reshape(-1).astype(np.float64)
     edges = [_dd_edges(input, b, points[:, k], None if range is None else range[2 * k:2 * k + 2]) for k, b in enumerate(bins)]
-    hist, _ = np.histogramdd(points.astype(np.float64), [e.astype(np.float64) for e in edges], density=density, weights=weights)
+    hist = _counts(points, edges, weights)
+    if density:
+        hist = hist / hist.sum()
+        for k, e in enumerate(edges):
+            hist = hist / np.diff(e).reshape([-1 if j == k else 1 for j in np.arange(d)])
     return _dd_result((from_array(hist.astype(input.dtype.numpy), input.dtype), tuple(from_array(e, input.dtype) for e in edges)))
+
+
+def _counts(points, edges, weights) -> np.ndarray:
+    """How many points (or how much weight) fall into each cell of a grid."""
+    shape = tuple(len(e) - 1 for e in edges)
+    places = [_places(points[:, k], e) for k, e in enumerate(edges)]
+    inside = np.logical_and.reduce([p >= 0 for p in places])
+    hist = np.zeros(shape)
+    np.add.at(hist, tuple(p[inside] for p in places), 1.0 if weights is None else weights[inside])
+    return hist
 
 
 def _dd_edges(input, bins, values, range) -> np.ndarray:
@@ -130,7 +155,7 @@ def _dd_edges(input, bins, values, range) -> np.ndarray:
         return _edges("histogramdd", input, bins, None)
     if bins <= 0:
         raise RuntimeError(f"torch.histogramdd(): bins must be > 0, but got {bins}")
-    low, high = _limits("torch.histogramdd", values, *(map(float, range) if range is not None else (0.0, 0.0)))
+    low, high = _limits("torch.histogramdd", values, *_given(range), 0.5)
     if range is None and not values.size:
         low, high = 0.0, 1.0
     return np.linspace(low, high, bins + 1).astype(values.dtype)

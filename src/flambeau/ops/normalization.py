@@ -137,7 +137,12 @@ def _torch_layer_norm(input, normalized_shape, weight=None, bias=None, eps: floa
 def native_layer_norm(input, normalized_shape, weight, bias, eps: float):
     """``layer_norm``, the mean and the inverse standard deviation of each row."""
     shape = _check_normalized_shape("native_layer_norm", input, normalized_shape, weight=weight, bias=bias)
-    return _layer_norm(input, shape, weight, bias, eps)
+    return _as_input(input, _layer_norm(input, shape, weight, bias, eps))
+
+
+def _as_input(input, results):
+    """Results of the input's dtype: statistics of float16 and bfloat16 are computed in float32."""
+    return tuple([r.to(input.dtype) for r in results])
 
 
 # -- groups of channels --------------------------------------------------------------------------------------------------------
@@ -229,7 +234,9 @@ def native_group_norm(input, weight, bias, N: int, C: int, HxW: int, group: int,
     """``group_norm`` of ``N`` samples of ``C`` channels, and the mean and inverse standard deviation ``(N, group)``."""
     if input.numel() != N * C * HxW:
         raise RuntimeError(f"Expected X.numel() == N * C * HxW to be true, but got {input.numel()} elements for {N}, {C}, {HxW}")
-    return _group_norm(input, weight, bias, group, eps)[:3]
+    if not input.numel():
+        return input.clone(), zeros((N, group), dtype=input.dtype), zeros((N, group), dtype=input.dtype)
+    return _as_input(input, _group_norm(input, weight, bias, group, eps)[:3])
 
 
 # -- batches -------------------------------------------------------------------------------------------------------------------
@@ -349,14 +356,14 @@ def _torch_batch_norm(input, weight, bias, running_mean, running_var, training: 
 def native_batch_norm(input, weight, bias, running_mean, running_var, training: bool, momentum: float, eps: float):
     """``batch_norm``, and the mean and inverse standard deviation of each channel (empty when not training)."""
     if not training:
-        from .creation import zeros
-        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps), zeros(0), zeros(0)
+        none = zeros(0, dtype=input.dtype)
+        return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps), none, none
     y, center, scale, variance = _batch_norm(input, weight, bias, eps)
     count = input.numel() // input.shape[1]
     _update_running(running_mean, center, momentum)
     if running_var is not None and count > 1:
         _update_running(running_var, variance * (count / (count - 1)), momentum)
-    return y, center, scale
+    return y, center.to(input.dtype), scale.to(input.dtype)
 
 
 @function("nn.functional")

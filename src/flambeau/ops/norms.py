@@ -127,7 +127,10 @@ def _matrix_norm(A, ord, rows: int, columns: int, keepdim: bool):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = vector_norm(A, 1, along, True)
-    extremum = (amax if ord > 0 else amin)(sums, across, True)
+    if ord > 0 and not sums.shape[across]:
+        extremum = sum(sums, across, True)  # the largest of no sums is 0
+    else:
+        extremum = (amax if ord > 0 else amin)(sums, across, True)
     return extremum if keepdim else extremum.squeeze((rows, columns))
 
 

@@ -48,6 +48,7 @@ def _mode_rank(array, order, dim: int):
 
 def _picker(name: str, rank, over_all: bool, doc: str):
     op = picking_operator(name, f"{name}(Tensor input, int dim, bool keepdim)", rank)
+    op.node_name = f"{name.capitalize()}Backward{int(over_all)}"
     result_type = named_result(name, "values", "indices")
 
     def public(input, dim=None, keepdim: bool = False, *, out=None):

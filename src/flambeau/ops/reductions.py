@@ -174,10 +174,18 @@ def saved_dims(saved) -> tuple[int, ...]:
     return reduced_dims("backward", saved.dim, saved.input.ndim)
 
 
+def counted_node(base: str):
+    """Names of nodes that PyTorch counts: 0 for a reduction of everything, 1 over given dimensions."""
+    return lambda values: f"{base}Backward{0 if values[1] is None else 1}"
+
+
 # -- sum and prod ------------------------------------------------------------------------------------------------------------
 
 sum = reduction("sum(Tensor input, any dim=None, bool keepdim=False, *, dtype? dtype=None)", "sum", _accumulating, method=True, out=True,
                 doc="The sum over ``dim`` (an int, several, or all). Integers and bools add up in int64 unless ``dtype`` is given.")
+
+
+sum.operator.node_name = counted_node("Sum")
 
 
 @sum.gradient
@@ -186,6 +194,9 @@ def _(grad, saved):
 
 
 _prod = reduction("prod(Tensor input, any dim=None, bool keepdim=False, *, dtype? dtype=None)", "prod", _accumulating, namespace=None)
+
+
+_prod.operator.node_name = counted_node("Prod")
 
 
 @_prod.gradient

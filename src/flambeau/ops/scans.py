@@ -94,7 +94,12 @@ def _product_slopes(grad, x, dim: int):
 def _running_logsumexp(array, dim: int):
     if array.dtype.kind != "c":
         return np.logaddexp.accumulate(array, axis=dim)
-    return np.log(np.cumsum(np.exp(array), axis=dim))
+    rows = np.moveaxis(array, dim, 0).copy()
+    for i in range(1, len(rows)):
+        larger = rows[i - 1].real >= rows[i].real
+        high, low = np.where(larger, rows[i - 1], rows[i]), np.where(larger, rows[i], rows[i - 1])
+        rows[i] = high + np.log(1 + np.exp(low - high))
+    return np.moveaxis(rows, 0, dim)
 
 
 def _infer_logcumsumexp(op, specs, values):

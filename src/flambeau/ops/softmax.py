@@ -23,7 +23,7 @@ def _checked(name: str, input: Tensor, dim: int, dtype) -> None:
 
 @operator("softmax(Tensor input, int dim, dtype? dtype=None)", namespace=None, opmath=True)
 def _softmax(input, dim, dtype):
-    x = input if dtype is None else input.to(dtype)
+    x = (input if dtype is None else input.to(dtype)).contiguous()
     if not x.numel():
         return x.clone()
     e = (x - amax(x, dim, True)).exp()
@@ -38,7 +38,7 @@ def _(grad, saved):
 
 @operator("log_softmax(Tensor input, int dim, dtype? dtype=None)", namespace=None, opmath=True)
 def _log_softmax(input, dim, dtype):
-    x = input if dtype is None else input.to(dtype)
+    x = (input if dtype is None else input.to(dtype)).contiguous()
     if not x.numel():
         return x.clone()
     shifted = x - amax(x, dim, True)
@@ -107,7 +107,8 @@ def _logsumexp(input, dim, keepdim):
     dims = reduced_dims("logsumexp", dim, input.ndim)
     if not input.numel():
         return sum(input.exp(), dims, keepdim).log() if dims else input.clone()
-    top = amax(input, dims, True) if dims else input
+    size = input.real if input.is_complex() else input
+    top = amax(size, dims, True) if dims else size
     top = where(top.abs() == float("inf"), 0, top)  # infinities need no shift, and inf - inf is NaN
     total = sum((input - top).exp(), dims, True) if dims else (input - top).exp()
     result = total.log() + top
@@ -118,7 +119,7 @@ def _logsumexp(input, dim, keepdim):
 def _(grad, saved):
     x = saved.input
     dims = reduced_dims("logsumexp", saved.dim, x.ndim)
-    return with_dims(grad, x.shape, dims) * (x - with_dims(saved.output, x.shape, dims)).exp()
+    return with_dims(grad, x.shape, dims) * (x - with_dims(saved.output, x.shape, dims)).exp().conj()
 
 
 _logsumexp.operator.node_name = "LogsumexpBackward0"

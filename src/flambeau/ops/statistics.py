@@ -8,7 +8,7 @@ import warnings
 from ..tensor import Tensor
 from .operator import Operator, publish
 from .overrides import write_out
-from .reductions import _dim_argument, reduced_dims, spread, sum, with_dims
+from .reductions import _dim_argument, counted_node, reduced_dims, spread, sum, with_dims
 from .registry import function
 from .selection import where
 
@@ -54,6 +54,9 @@ def mean(input, dim=None, keepdim=False, dtype=None):
     n = size_over(input, dims)
     total = sum(input if dtype is None else input.to(dtype), dims or None, keepdim) if dims else input.to(d)
     return total / n if n != 1 else total.clone()
+
+
+mean.operator.node_name = counted_node("Mean")
 
 
 @mean.gradient
