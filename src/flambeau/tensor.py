@@ -5,18 +5,25 @@ Operators attach their methods to this class (``ops/``); here is only what needs
 
 from __future__ import annotations
 
+import ctypes
 import weakref
 
 import numpy as np
 
 from .autograd.graph import Meta, RemovableHandle, edge_of
 from .compiler.reference import view as _array_view
+from .compiler.reference import widen
 from .lazy import window as _window
 from .lazy.spec import Spec, Size, dense, spec as _spec
 from .lazy.storage import Storage
 from .runtime import devices, memory
 
 _new = object.__new__
+# How a number of a dtype is read from memory; NumPy reads the others.
+_NUMBERS = {
+    "bool": ctypes.c_bool, "uint8": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16, "int32": ctypes.c_int32,
+    "int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double,
+}  # fmt: skip
 
 
 class Tensor:
@@ -191,8 +198,11 @@ class Tensor:
         """The value of a one-element tensor as a Python number."""
         if self._spec.numel != 1:
             raise RuntimeError(f"a Tensor with {self._spec.numel} elements cannot be converted to Scalar")
-        from .compiler.reference import widen
-        return widen(self._array().reshape(()), self._spec.dtype).item()
+        spec = self._spec
+        number = _NUMBERS.get(spec.dtype.name)
+        if number is not None:
+            return number.from_address(self._ready().buffer.address + self._offset).value
+        return widen(self._array().reshape(()), spec.dtype).item()
 
     # -- autograd ------------------------------------------------------------------------------------------------
 
@@ -432,35 +442,17 @@ def empty_storage(spec: Spec) -> Tensor:
 
 
 def expose(tensor: Tensor) -> np.ndarray:
-    """The elements as an array that shares memory; from here on the storage is not touched late while it lives."""
-    array = tensor._array()
-    storage = tensor._storage
-    if storage.external is not True:
-        owner = _Exposed(storage.buffer)
-        array = np.asarray(_Borrowed(array, owner))
-        if storage.is_external():
-            storage.external = True
-        else:
-            storage.external = weakref.ref(owner)
-    return array
-
-
-class _Exposed:
-    """Lives as long as arrays that show a storage's memory."""
-
-    __slots__ = ("buffer", "__weakref__")
-
-    def __init__(self, buffer):
-        self.buffer = buffer
-
-
-class _Borrowed:
-    """Hands an array on so that arrays made of it keep ``owner`` alive."""
-
-    def __init__(self, array: np.ndarray, owner: _Exposed):
-        self.owner = owner
-        self.array = array
-        self.__array_interface__ = array.__array_interface__
+    """The elements as an array that shares memory; while it lives the storage is not touched late."""
+    storage, spec = tensor._ready(), tensor._spec
+    seen = storage.external
+    if seen is True:
+        return _array_view(storage.buffer, spec, tensor._offset)
+    owner = seen() if seen is not None else None
+    if owner is None:
+        owner = memory.Holder()
+        storage.external = weakref.ref(owner)
+    size = spec.dtype.itemsize
+    return storage.buffer.view(spec.dtype.numpy, tuple(spec.shape), tuple([s * size for s in spec.stride]), tensor._offset, owner)
 
 
 def wrap_dim(dim: int, ndim: int) -> int:

@@ -16,9 +16,7 @@ def view(buffer, spec, offset: int) -> np.ndarray:
     if not spec.numel:
         return np.empty(spec.shape, spec.dtype.numpy)
     itemsize = spec.dtype.itemsize
-    array = buffer.array(spec.dtype.numpy, spec.span, offset)
-    strides = tuple([s * itemsize for s in spec.stride])
-    return np.lib.stride_tricks.as_strided(array, spec.shape, strides)
+    return buffer.view(spec.dtype.numpy, tuple(spec.shape), tuple([s * itemsize for s in spec.stride]), offset)
 
 
 def widen(array: np.ndarray, dtype) -> np.ndarray:

@@ -114,6 +114,21 @@ class Buffer:
             return np.empty(0, dtype)
         return np.asarray(_ArrayInterface(self, dtype, count, byte_offset))
 
+    def view(self, dtype: np.dtype, shape: tuple, strides: tuple, byte_offset: int, owner: Any = None) -> np.ndarray:
+        """A writable strided NumPy view (``strides`` in bytes) that keeps this buffer, or ``owner``, alive. Not checked."""
+        if 0 in shape:
+            return np.empty(shape, dtype)
+        holder = Holder() if owner is None else owner
+        holder.buffer = self
+        holder.__array_interface__ = {
+            "version": 3,
+            "shape": shape,
+            "typestr": dtype.str,
+            "data": (self.address + byte_offset, False),
+            "strides": strides,
+        }
+        return np.asarray(holder)
+
     def __repr__(self) -> str:
         return f"<Buffer of {self.nbytes} bytes at {self.address:#x}>"
 
@@ -129,6 +144,12 @@ class _PooledBuffer(Buffer):
         block = self.owner
         counters.allocated -= block.size
         block.free_list.append(block)
+
+
+class Holder:
+    """NumPy keeps this object as the base of a view, and this object keeps the buffer. Weakly referable."""
+
+    __slots__ = ("buffer", "__array_interface__", "__weakref__")
 
 
 class _ArrayInterface:

@@ -55,12 +55,28 @@ class Compiled:
     def run(self, inputs, outputs, scalars, sites) -> None:
         """Execute on the storages' memory; ``IndexError`` where a gather was out of range."""
         bases = [storage.buffer.address + storage.base for storage in inputs]
-        bases += [outputs[i].buffer.address for i in self.output_numbers]
-        held = [memory.allocate(nbytes) for nbytes in self.own_buffers]
+        for i in self.output_numbers:
+            bases.append(outputs[i].buffer.address)
+        held = [memory.allocate(nbytes) for nbytes in self.own_buffers] if self.own_buffers else ()
         bases += [buffer.address for buffer in held]
-        arena = memory.allocate(self.arena_bytes)
-        scratch = memory.allocate(self.scratch * get_num_threads())
-        bases += (arena.address, scratch.address)
+        if self.arena_bytes:
+            arena = memory.allocate(self.arena_bytes)
+            bases.append(arena.address)
+        else:
+            bases.append(0)
+        if self.scratch:
+            scratch = memory.allocate(self.scratch * get_num_threads())
+            bases.append(scratch.address)
+        else:
+            bases.append(0)
+        if self.native is not None:
+            self.native.run(bases, [scalars[i] for i in self.scalar_numbers] if self.scalar_numbers else ())
+        else:
+            self._run_segments(bases, inputs, outputs, held, scalars, sites)
+        if self.errors is not None and self.errors.any():
+            self._raise(sites)
+
+    def _run_segments(self, bases, inputs, outputs, held, scalars, sites) -> None:
         failure = None
         for segment in self.segments:
             if segment.__class__ is Program:
@@ -72,8 +88,6 @@ class Compiled:
                 failure = failure or reference.located(error, sites.get(segment.site))
         if failure is not None:
             raise failure
-        if self.errors is not None and self.errors.any():
-            self._raise(sites)
 
     def _refer(self, operation, inputs, outputs, held, scalars) -> None:
         buffers, bases = {}, {}
@@ -239,6 +253,8 @@ class _Planner:
                 launches = [Launch(f, [scratch if c is _SCRATCH_BYTES else c for c in cells], items) for f, cells, items in part]
                 phases.append(Phase(launches, sum(launch.items for launch in launches) > 1))
         close()
+        only = compiled.segments[0] if len(compiled.segments) == 1 else None
+        compiled.native = only if only.__class__ is Program else None
 
     def _cell(self, value: int, offset: int, i: int):
         if value == PARTIAL:
