@@ -5,9 +5,9 @@ from . import special_functions, special_aliases, activations, floating_parts, t
 from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, rearranging, triangular, padding, embedding, restriding
 from . import reductions, softmax, statistics, losses, normalization, dropout
 from . import scans, sorting, order_statistics, histograms, norms, distance_losses, margin_losses, ctc
-from . import matmul, scaled_products, contraction, convolution, pooling, attention, distance
+from . import matmul, scaled_products, contraction, convolution, pooling, attention, distance, upsampling, folding, grid_sampling
 from . import linear_solvers
-from . import fft
+from . import fft, windows, masked
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
 from . import random, properties, legacy_types, sequences, buffers
 from types import SimpleNamespace

@@ -1,0 +1,98 @@
+"""Interpolation on NumPy arrays: along each dimension, every output is a weighted sum of a few inputs (taps)."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+
+
+class Resample(NamedTuple):
+    """How the last ``len(sizes)`` dimensions are resized: ``kind`` is nearest, nearest-exact, linear or cubic.
+
+    ``scales`` are factors given by the user (None: the ratio of the sizes).
+    """
+
+    kind: str
+    sizes: tuple[int, ...]
+    align_corners: bool
+    scales: tuple[float | None, ...]
+
+
+def _step(size: int, outputs: int, align_corners: bool, scale: float | None, kind):
+    """Inputs per output."""
+    if align_corners:
+        return kind((size - 1) / (outputs - 1)) if outputs > 1 else kind(0)
+    return kind(1.0 / scale) if scale is not None and scale > 0 else kind(size) / kind(outputs)
+
+
+def taps(plan: Resample, axis: int, size: int, kind) -> tuple[np.ndarray, np.ndarray | None]:
+    """Indices and weights ``(taps, outputs)`` along one dimension; no weights for nearest."""
+    outputs, scale = plan.sizes[axis], plan.scales[axis]
+    if plan.kind.startswith("nearest"):
+        place = np.arange(outputs, dtype=np.float32) + np.float32(0.5 if plan.kind == "nearest-exact" else 0)
+        index = np.floor(place * _step(size, outputs, False, scale, np.float32)).astype(np.int64)
+        return np.minimum(index, size - 1)[None], None
+    step = _step(size, outputs, plan.align_corners, scale, kind)
+    place = np.arange(outputs, dtype=kind)
+    place = place * step if plan.align_corners else (place + kind(0.5)) * step - kind(0.5)
+    if plan.kind == "linear":
+        return _linear_taps(np.maximum(place, 0), size)
+    return _cubic_taps(place, size)
+
+
+def _linear_taps(place: np.ndarray, size: int):
+    first = np.minimum(np.floor(place).astype(np.int64), size - 1)
+    share = np.clip(place - first, 0, 1).astype(place.dtype)
+    return np.stack([first, np.minimum(first + 1, size - 1)]), np.stack([1 - share, share])
+
+
+_A = -0.75  # the cubic convolution kernel of Keys (1981), with the parameter of most image libraries
+
+
+def cubic_weights(t: np.ndarray) -> list[np.ndarray]:
+    """Weights of the four neighbours of a point ``t`` after the second."""
+
+    def near(x):
+        return ((_A + 2) * x - (_A + 3)) * x * x + 1
+
+    def far(x):
+        return ((_A * x - 5 * _A) * x + 8 * _A) * x - 4 * _A
+
+    return [far(t + 1), near(t), near(1 - t), far(2 - t)]
+
+
+def _cubic_taps(place: np.ndarray, size: int):
+    first = np.floor(place)
+    index = np.stack([np.clip(first.astype(np.int64) + k, 0, size - 1) for k in (-1, 0, 1, 2)])
+    return index, np.stack(cubic_weights(place - first)).astype(place.dtype)
+
+
+def resample(x: np.ndarray, plan: Resample) -> np.ndarray:
+    """``x`` resized along its last dimensions."""
+    kind = x.dtype.type if x.dtype.kind == "f" else np.float32
+    for axis in range(len(plan.sizes)):
+        where = x.ndim - len(plan.sizes) + axis
+        index, weights = taps(plan, axis, x.shape[where], kind)
+        if weights is None:
+            x = np.take(x, index[0], where)
+            continue
+        shape = [-1 if d == where else 1 for d in range(x.ndim)]
+        x = sum(np.take(x, i, where) * w.reshape(shape) for i, w in zip(index, weights))
+    return x
+
+
+def resample_gradient(grad: np.ndarray, plan: Resample, sizes) -> np.ndarray:
+    """The gradient of ``resample`` with respect to an input of ``sizes``."""
+    for axis, size in enumerate(sizes):
+        where = grad.ndim - len(sizes) + axis
+        index, weights = taps(plan, axis, size, grad.dtype.type)
+        rows = np.moveaxis(grad, where, 0)
+        total = np.zeros((size, *rows.shape[1:]), grad.dtype)
+        for k, i in enumerate(index):
+            share = rows if weights is None else rows * weights[k].reshape(-1, *[1] * (rows.ndim - 1))
+            np.add.at(total, i, share)
+        grad = np.moveaxis(total, 0, where)
+    return grad
+
+
