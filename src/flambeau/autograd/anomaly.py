@@ -58,13 +58,20 @@ def guarded(node, gradients, create_graph: bool):
     """``node.apply`` with anomaly mode's checks."""
     try:
         results = node.apply(gradients, create_graph)
-    except Exception as error:
-        if node.line:
-            warnings.warn(f"Error detected in {node.name()}. The forward call was recorded at {node.line}", stacklevel=2)
-        raise error
-    if _check_nan:
-        for i, result in enumerate(results):
-            if result is not None and result.dtype.is_floating_point and bool(result.isnan().any()):
-                where = f"; the forward call was recorded at {node.line}" if node.line else ""
-                raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output{where}.")
+    except Exception:
+        _name_forward_call(node)
+        raise
+    for i, result in enumerate(results) if _check_nan else ():
+        if result is not None and result.dtype.category >= 2 and bool((result != result).any()):
+            _name_forward_call(node)
+            where = f" The forward call was recorded at {node.line}." if node.line else ""
+            raise RuntimeError(f"Function '{node.name()}' returned nan values in its {i}th output.{where}")
     return results
+
+
+def _name_forward_call(node) -> None:
+    if node.line:
+        warnings.warn(f"Error detected in {node.name()}. The forward call was recorded at {node.line}", stacklevel=2)
+    else:
+        warnings.warn(f"Error detected in {node.name()}. No forward pass information available: anomaly detection was off "
+                      "when it was recorded.", stacklevel=2)

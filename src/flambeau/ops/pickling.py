@@ -50,11 +50,7 @@ def __copy__(self):
 
 @function(None, method=True)
 def __reduce_ex__(self, protocol):
-    if not self.is_leaf:
-        raise RuntimeError(
-            "Only Tensors created explicitly by the user (graph leaves) support pickling: this one has "
-            f"grad_fn={self.grad_fn!r}; detach() it first."
-        )
+    """The memory, and how it is seen; the history is not kept. Tensors that share a storage share it after loading."""
     if self.is_meta:
         arguments = (None, self.dtype, 0, tuple(self.shape), self.stride(), self.requires_grad)
     else:

@@ -348,6 +348,10 @@ def multinomial(input, num_samples, replacement=False, *, generator=None, out=No
     """``num_samples`` indices (int64) for each row of weights, with or without replacement."""
     if not input.dtype.is_floating_point:
         raise RuntimeError(f"multinomial only supports floating-point dtypes for input, got: {input.dtype}")
+    if out is not None and out.dtype is not dtypes.int64:
+        raise RuntimeError(f"multinomial expects Long tensor out, got: {out.dtype}")
+    if input.ndim and input.shape[-1] > 2**24:
+        raise RuntimeError("number of categories cannot exceed 2^24")
     source = chosen(generator)
     if input.is_meta:
         return empty_storage(dense((*input.shape[:-1], num_samples), dtypes.int64, input.device))

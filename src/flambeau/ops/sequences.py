@@ -59,6 +59,10 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
         dtype = out.dtype if out is not None else dtypes.int64 if whole else get_default_dtype()
     if dtype.is_complex or dtype is dtypes.bool_:
         raise NotImplementedError(f'"arange_cpu" not implemented for \'{dtype.name}\'')
+    if dtype.category < 2 and not whole:
+        start, end, step, whole = int(start), int(end), int(step), True
+        if step == 0:
+            raise ValueError("step must be nonzero")
     size = -((start - end) // step) if whole else math.ceil((end - start) / step)
     return _made("arange", lambda: _steps(start, step, size, dtype), (size,), dtype, out, layout, device, pin_memory, requires_grad)
 

@@ -1,0 +1,82 @@
+"""How saved tensors are put together again: the functions that PyTorch's files name (``torch._utils``)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from .nn.parameter import Parameter, _rebuild_parameter
+from .ops.pickling import rebuild_tensor
+from .ops.storages import TypedStorage, UntypedStorage
+from .tensor import Tensor, as_subclass
+
+__all__ = [
+    "_rebuild_from_type_v2",
+    "_rebuild_meta_tensor_no_storage",
+    "_rebuild_parameter",
+    "_rebuild_parameter_with_state",
+    "_rebuild_tensor",
+    "_rebuild_tensor_v2",
+    "_rebuild_tensor_v3",
+]
+
+
+def _rebuild_tensor(storage: TypedStorage, storage_offset: int, size: Sequence[int], stride: Sequence[int]) -> Tensor:
+    """A tensor over ``storage``; its dtype is the storage's."""
+    return rebuild_tensor(_bytes_of(storage), storage.dtype, storage_offset, size, stride)
+
+
+def _rebuild_tensor_v2(
+    storage: TypedStorage,
+    storage_offset: int,
+    size: Sequence[int],
+    stride: Sequence[int],
+    requires_grad: bool,
+    backward_hooks: Any,
+    metadata: Any = None,
+) -> Tensor:
+    """As ``_rebuild_tensor``, with ``requires_grad``. Hooks and metadata are empty in files."""
+    return _rebuild_tensor(storage, storage_offset, size, stride).requires_grad_(requires_grad)
+
+
+def _rebuild_tensor_v3(
+    storage: TypedStorage | UntypedStorage,
+    storage_offset: int,
+    size: Sequence[int],
+    stride: Sequence[int],
+    requires_grad: bool,
+    backward_hooks: Any,
+    dtype: Any,
+    metadata: Any = None,
+) -> Tensor:
+    """A tensor of ``dtype`` over bytes: for dtypes that have no storage class of their own."""
+    return rebuild_tensor(_bytes_of(storage), dtype, storage_offset, size, stride, requires_grad)
+
+
+def _bytes_of(storage: TypedStorage | UntypedStorage) -> UntypedStorage | None:
+    """The bytes of a storage; None where it was loaded onto ``meta``."""
+    untyped = storage.untyped()
+    return None if getattr(untyped, "is_meta", False) else untyped
+
+
+def _rebuild_meta_tensor_no_storage(dtype: Any, size: Sequence[int], stride: Sequence[int], requires_grad: bool) -> Tensor:
+    """A tensor on ``meta``, which has no elements."""
+    return rebuild_tensor(None, dtype, 0, size, stride, requires_grad)
+
+
+def _rebuild_parameter_with_state(data: Tensor, requires_grad: bool, backward_hooks: Any, state: Any) -> Parameter:
+    """A parameter with further attributes."""
+    parameter = _rebuild_parameter(data, requires_grad, backward_hooks)
+    for name, value in state.items():
+        setattr(parameter, name, value)
+    return parameter
+
+
+def _rebuild_from_type_v2(func: Any, new_type: type, args: tuple, state: Any) -> Tensor:
+    """A tensor of a subclass, with its attributes."""
+    made = func(*args)
+    if type(made) is not new_type:
+        made = as_subclass(made, new_type)
+    if state:
+        made.__dict__.update(state[0] if isinstance(state, tuple) else state)
+    return made
