@@ -194,6 +194,7 @@ def become_view(view, source, *, several: bool = False) -> Meta:
     if creation is not None:
         meta.creation = creation
         meta.version = view._storage.version
+        meta.seen = base._autograd.history if base._autograd is not None else 0
         if creation == "no_grad" and source._spec.requires_grad and not state.inference:
             view._spec = view._spec.with_grad(True)
     if not base._spec.requires_grad and base._spec.dtype.category >= 2:

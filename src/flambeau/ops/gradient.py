@@ -37,7 +37,8 @@ class OperatorNode(Node):
         return name if name.__class__ is str else name(self.rule.values)  # overloads of PyTorch's count their nodes
 
     def release(self) -> None:
-        self.tensors = None
+        if self.rule.saved:  # a node that saved nothing may be passed again
+            self.tensors = None
 
     def unpack(self) -> list:
         """The saved tensors, checked to be what they were."""

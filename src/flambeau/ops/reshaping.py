@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import operator as _operator
 
 from ..autograd.graph import Meta
@@ -32,7 +33,7 @@ def sizes(name: str, values, argument: str = "shape") -> tuple[int, ...]:
 # -- view and reshape ---------------------------------------------------------------------------------------------------------
 
 
-@view("view(Tensor input, dtype dtype)", method=False, namespace=None)
+@view("view_dtype(Tensor input, dtype dtype)", method=False, namespace=None)
 def _view_dtype(spec, dtype):
     old, new = spec.dtype.itemsize, dtype.itemsize
     if old == new:
@@ -57,7 +58,7 @@ def _view_dtype(spec, dtype):
 _view_dtype.operator.differentiable = False
 
 
-@function(None, method="view")
+@function(None)
 def view_(self, *shape, dtype=None, size=None):
     """The same memory under another shape (``x.view(2, -1)``) or dtype (``x.view(torch.int32)``).
 
@@ -77,6 +78,24 @@ def view_(self, *shape, dtype=None, size=None):
     return _view(self, sizes("view", shape))
 
 
+def quick(name: str, op, general):
+    """The method ``name``: views seen before at once, anything else through ``general``."""
+    rules, show = op.rules, op.show
+
+    @functools.wraps(general)
+    def method(self, *shape, **options):
+        try:
+            return show(rules[self._spec, shape], self)
+        except (KeyError, TypeError, AttributeError):
+            return general(self, *shape, **options)
+
+    method.__name__ = method.__qualname__ = name
+    setattr(Tensor, name, method)
+
+
+quick("view", _view.operator, view_)
+
+
 @function(None, method=True)
 def view_as(self, other):
     """``self.view(other.shape)``."""
@@ -86,13 +105,22 @@ def view_as(self, other):
 def reshaped(input: Tensor, shape: tuple[int, ...]) -> Tensor:
     """A view of ``shape`` where one exists, else a copy."""
     op = _view.operator
-    rule = op.others.get((input._spec, shape))
+    rule = op.rules.get((input._spec, shape))
     if rule is None:
         full = infer_size(shape, input.numel())
         if view_strides(input.shape, input.stride(), full) is None:
-            input = _contiguous(input)
+            return _without_base(_view(_contiguous(input), shape))
         return _view(input, shape)
-    return op.launch(rule, (input, shape))
+    return op.show(rule, input)
+
+
+def _without_base(view: Tensor) -> Tensor:
+    """A view of a tensor that nobody else has is none."""
+    if view._spec.requires_grad:
+        view._autograd.base = None
+    else:
+        view._autograd = None
+    return view
 
 
 @function()
@@ -101,12 +129,15 @@ def reshape(input, shape):
     return reshaped(input, sizes("reshape", (shape,)))
 
 
-@function(None, method="reshape")
+@function(None)
 def _reshape_method(self, *shape):
-    """``torch.reshape`` with the sizes one by one or as a tuple."""
+    """The elements in row-major order under the given sizes (one may be -1): a view where possible, else a copy."""
     if not shape:
         raise TypeError("reshape() missing 1 required positional arguments: \"shape\"")
     return reshaped(self, sizes("reshape", shape))
+
+
+quick("reshape", _view.operator, _reshape_method)
 
 
 @function(None, method=True)
@@ -118,6 +149,7 @@ def reshape_as(self, other):
 @function(method=True)
 def ravel(input):
     """All elements in one dimension: a view where possible."""
+    input = input.contiguous()
     return reshaped(input, (-1,)) if input.numel() else reshaped(input, (0,))
 
 
@@ -157,10 +189,13 @@ def unflatten(input, dim: int, sizes):
 # -- expand -----------------------------------------------------------------------------------------------------------------
 
 
-@function(None, method=True)
+@function(None)
 def expand(self, *size, implicit: bool = False):
     """View with dimensions of size 1 repeated to ``size`` (-1 keeps one as it is); new ones may come in front."""
     return _expand(self, sizes("expand", size, "size"))
+
+
+quick("expand", _expand.operator, expand)
 
 
 @function(None, method=True)

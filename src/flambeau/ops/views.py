@@ -240,7 +240,7 @@ def as_strided_scatter_zeros(grad, base_spec, view_spec, distance: int):
     if overlapping(view_spec):
         memory = _added_overlapping(memory, grad, view_spec, distance - first)
     else:
-        raw_copy(as_strided(memory, tuple(view_spec.shape), tuple(view_spec.stride), distance - first), grad)
+        as_strided(memory, tuple(view_spec.shape), tuple(view_spec.stride), distance - first).copy_(grad)
     return as_strided(memory, tuple(base_spec.shape), tuple(base_spec.stride), -first)
 
 
@@ -257,12 +257,11 @@ def overlapping(spec) -> bool:
 def _added_overlapping(memory, grad, view_spec, distance: int):
     """``grad`` added to ``memory`` where the view shows it."""
     from .positions import positions
-    from .scattering import index_write
     place = None
     for d, (size, step) in enumerate(zip(view_spec.shape, view_spec.stride)):
         along = (positions(size) * step).reshape([size if k == d else 1 for k in range(view_spec.ndim)])
         place = along if place is None else place + along
-    return index_write(memory, (place + distance,), grad, (0,), "add")
+    return memory.index_add(0, (place + distance).reshape(-1), grad.reshape(-1))
 
 
 @view("unfold(Tensor input, int dimension, int size, int step)", namespace=None)
