@@ -1,0 +1,55 @@
+"""sort, argsort, msort, topk, kthvalue."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+from tests.ops.reduction_oracle import check, flambeau, normal, refuses
+
+X = normal(4, 6)
+
+
+@pytest.mark.parametrize("descending", [False, True])
+@pytest.mark.parametrize("dim", [0, -1])
+def test_sort(dim, descending):
+    check(lambda m, x: m.sort(x, dim, descending), X, grad=1)
+    check(lambda m, x: x.argsort(dim, descending), X)
+
+
+def test_order_is_stable_and_nan_comes_last():
+    ties = np.array([2, 1, 2, 1, 1, 2])
+    for descending in (False, True):
+        check(lambda m, x: m.sort(x, descending=descending, stable=True), ties)
+        check(lambda m, x: m.sort(x, descending=descending, stable=True), np.array([3.0, np.nan, -np.inf, 1.0], np.float32))
+
+
+def test_sort_of_a_number_and_of_nothing():
+    check(lambda m, x: m.sort(x), np.array(1, np.float32), grad=1)
+    check(lambda m, x: m.sort(x, 0), np.zeros((0, 2), np.float32))
+    refuses(lambda m, x: m.sort(x, 2), X)
+
+
+def test_bfloat16_is_sorted_by_value():
+    check(lambda m, x: m.sort(x.to(m.bfloat16))[0], X)
+
+
+@pytest.mark.parametrize("largest", [True, False])
+def test_topk(largest):
+    check(lambda m, x: x.topk(2, largest=largest), X, grad=1)
+    check(lambda m, x: x.topk(4, 0, largest), X, grad=1)
+    check(lambda m, x: x.topk(0), X)
+    check(lambda m, x: x.topk(2), np.array([1.0, np.nan, 3.0], np.float32))
+    refuses(lambda m, x: x.topk(7), X)
+
+
+def test_kthvalue():
+    check(lambda m, x: x.kthvalue(2), X, grad=1)
+    check(lambda m, x: x.kthvalue(3, 0, keepdim=True), X, grad=1)
+    refuses(lambda m, x: x.kthvalue(0), X)
+    refuses(lambda m, x: x.kthvalue(7), X)
+
+
+def test_msort():
+    check(lambda m, x: m.msort(x), X, grad=1)
+    assert flambeau.msort(flambeau.tensor([3, 1, 2])).tolist() == [1, 2, 3]
