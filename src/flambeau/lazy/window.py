@@ -21,9 +21,12 @@ from .storage import Storage
 
 LOCK = threading.RLock()
 
-# The window is run when it weighs more: an instruction weighs 1, and 1 more for each 128 KiB it writes.
-_LIMIT = 0 if os.environ.get("FLAMBEAU_EAGER", "0") not in ("", "0") else 2048
-BYTES_PER_WEIGHT = 1 << 17
+EAGER = os.environ.get("FLAMBEAU_EAGER", "0") not in ("", "0")
+# An instruction weighs 1, and 1 more for each MiB it writes. A window above the soft limit is run where its first instruction
+# comes again (a loop's next turn, so that windows are whole turns and recur), above the hard limit anywhere.
+SOFT_LIMIT = 128
+HARD_LIMIT = 4096
+BYTES_PER_WEIGHT = 1 << 20
 
 
 class Code:
@@ -55,12 +58,13 @@ class Code:
 class Window:
     """The pending instructions of the process, or those of a body that is being traced."""
 
-    __slots__ = ("epoch", "code", "inputs", "outputs", "scalars", "sites", "weight", "limit", "tracing")
+    __slots__ = ("epoch", "code", "inputs", "outputs", "scalars", "sites", "weight", "limit", "tracing", "eager")
     _epochs = 0
 
-    def __init__(self, limit: float = _LIMIT, tracing: bool = False):
+    def __init__(self, limit: float = SOFT_LIMIT, tracing: bool = False):
         self.limit = limit
         self.tracing = tracing
+        self.eager = EAGER and not tracing
         self.reset()
 
     def reset(self) -> None:
@@ -84,16 +88,22 @@ def set_runner(runner) -> None:
     _runner = runner
 
 
-def enter(window: Window, storage: Storage, offset: int) -> None:
-    """Give a storage that existed before the window its slot."""
+def overflow(code: Code) -> None:
+    """The window is heavy, and ``code`` comes next: run it at the turn of a loop, or if it is far too heavy."""
+    if current.weight > HARD_LIMIT or code is current.code[0][0]:
+        run()
+
+
+def enter(window: Window, storage: Storage, offset: int) -> bool:
+    """Give a storage that existed before the window its slot; True where the instruction must run at once."""
     if storage.buffer is None and not window.tracing:
         raise RuntimeError("flambeau: a tensor's storage has no memory (meta tensors and freed storages cannot be read)")
     storage.epoch = window.epoch
     window.inputs.append(storage)
     storage.slot = -len(window.inputs)
     storage.base = offset
-    if storage.external is not None and storage.is_external():
-        window.weight += window.limit + 1  # visible memory is neither read nor written late
+    # Visible memory is neither read nor written late.
+    return storage.external is not None and storage.is_external()
 
 
 _ref = weakref.ref
@@ -103,9 +113,12 @@ def record1(code: Code, a) -> Storage:
     """Append an instruction with one tensor input and one fresh output; gives the output's storage."""
     with LOCK:
         window = current
+        if window.weight > window.limit:
+            overflow(code)
+        urgent = window.eager
         sa = a._storage
         if sa.epoch != window.epoch:
-            enter(window, sa, a._offset)
+            urgent |= enter(window, sa, a._offset)
         oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
         storage = Storage(None, code.outputs[0].nbytes)
         outputs = window.outputs
@@ -114,7 +127,7 @@ def record1(code: Code, a) -> Storage:
         outputs.append(_ref(storage))
         window.code.append((code, oa))
         window.weight += code.weight
-        if window.weight > window.limit:
+        if urgent:
             run()
         return storage
 
@@ -123,12 +136,15 @@ def record2(code: Code, a, b) -> Storage:
     """As ``record1``, with two tensor inputs."""
     with LOCK:
         window = current
+        if window.weight > window.limit:
+            overflow(code)
+        urgent = window.eager
         epoch = window.epoch
         sa, sb = a._storage, b._storage
         if sa.epoch != epoch:
-            enter(window, sa, a._offset)
+            urgent |= enter(window, sa, a._offset)
         if sb.epoch != epoch:
-            enter(window, sb, b._offset)
+            urgent |= enter(window, sb, b._offset)
         oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
         ob = sb.slot if b._offset == sb.base else (sb.slot, b._offset - sb.base)
         storage = Storage(None, code.outputs[0].nbytes)
@@ -138,7 +154,7 @@ def record2(code: Code, a, b) -> Storage:
         outputs.append(_ref(storage))
         window.code.append((code, oa, ob))
         window.weight += code.weight
-        if window.weight > window.limit:
+        if urgent:
             run()
         return storage
 
@@ -147,12 +163,15 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
     """Append an instruction: any inputs, scalars and outputs; bumps the versions of what it writes."""
     with LOCK:
         window = current
+        if window.weight > window.limit:
+            overflow(code)
+        urgent = window.eager
         epoch = window.epoch
         instruction = [code]
         for t in inputs:
             s = t._storage
             if s.epoch != epoch:
-                enter(window, s, t._offset)
+                urgent |= enter(window, s, t._offset)
             instruction.append(s.slot if t._offset == s.base else (s.slot, t._offset - s.base))
         fresh = []
         outputs = window.outputs
@@ -170,7 +189,7 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
         for i in code.mutates:
             inputs[i]._storage.version += 1
         window.weight += code.weight
-        if window.weight > window.limit:
+        if urgent:
             run()
         return fresh
 

@@ -13,7 +13,7 @@ from .gradient import new_node, prepare
 from .operator import Operator, Rule, Untraceable, compile_function, placeholders, trace_body
 from .promotion import _dense_memory as fills_its_memory
 from .registry import export
-from .schema import head
+from .schema import NUMBERS, head, key_expression
 
 
 class InplaceOperator(Operator):
@@ -24,6 +24,7 @@ class InplaceOperator(Operator):
         self.functional = functional
         self.body = self._write
         self.node_name = functional.node_name
+        self.quick: dict = {}  # signatures whose calls need no check: nothing in them requires grad
 
     def _write(self, target, *rest):
         from .copying import raw_copy
@@ -47,6 +48,8 @@ class InplaceOperator(Operator):
             return self._tracked(rule, values)
         if rule.direct:
             return self._copy_back(values)
+        if not (any(rule.needs) or rule.code.sited or overrides.suspended):
+            self.quick[self.key(values)] = rule
         record(rule.code, tensors, numbers)
         return target
 
@@ -303,14 +306,46 @@ def {name}({head}):
     return call({values})
 """
 
+# A call with a known signature on tensors without any history or view; its operands lie in other storages.
+_QUICK = """
+def {name}({head}):
+    rule = None
+    try:
+        rule = quick[{key}]
+    except (KeyError, AttributeError, TypeError):
+        pass
+    if rule is None or {target}._autograd is not None{apart}:
+        return call({values})
+    {record}
+    return {target}
+"""
+
+
+def _function(op: InplaceOperator, name: str):
+    """The public function ``name_`` of an in-place operator."""
+    values = ", ".join(p.name for p in op.parameters)
+    fields = {"name": name, "head": head(op.schema), "values": values}
+    doc = f"In-place form of ``{op.functional.name}``."
+    kinds = [p.type for p in op.parameters]
+    if kinds not in (["Tensor"], ["Tensor", "Tensor"], ["Tensor", "Tensor|Scalar"]):
+        return compile_function(_SOURCE.format(**fields), name, {"call": op}, "ops", doc)
+    target = op.parameters[0].name
+    fields.update(target=target, key=", ".join(key_expression(p) for p in op.parameters) + ",", apart="",
+                  record=f"record(rule.code, ({target},))")
+    if len(kinds) == 2:
+        other = op.parameters[1].name
+        number = f"{other}.__class__ in NUMBERS"
+        fields["apart"] = f" or ({other}.__class__ not in NUMBERS and {other}._storage is {target}._storage)"
+        fields["record"] = (f"record(rule.code, ({target},), ({other},)) if {number} else record(rule.code, ({target}, {other}))")
+    scope = {"call": op, "quick": op.quick, "record": record, "NUMBERS": NUMBERS}
+    return compile_function(_QUICK.format(**fields), name, scope, "ops", doc)
+
 
 def publish_inplace(functional: Operator, names, namespace) -> InplaceOperator:
     """Make and export ``name_`` of an operator."""
     op = InplaceOperator(functional)
-    values = ", ".join(p.name for p in op.parameters)
     for i, name in enumerate(names):
-        function = compile_function(_SOURCE.format(name=name + "_", head=head(op.schema), values=values), name + "_", {"call": op}, "ops",
-                                    f"In-place form of ``{functional.name}``.")
+        function = _function(op, name + "_")
         if i == 0:
             op.function = function
         setattr(Tensor, name + "_", function)

@@ -138,15 +138,16 @@ def _suspend_rules() -> None:
     """Send every call through the general path, which asks modes: known signatures would pass them by."""
     kept = {}
     for op in OPERATORS.values():
-        if op.rules:
-            kept[op] = dict(op.rules)
-            op.rules.clear()
+        for known in (op.rules, getattr(op, "quick", None)):
+            if known:
+                kept[id(known)] = (known, dict(known))
+                known.clear()
     suspended.append(kept)
 
 
 def _resume_rules() -> None:
-    for op, rules in suspended.pop().items():
-        op.rules.update(rules)
+    for known, rules in suspended.pop().values():
+        known.update(rules)
 
 
 class TorchFunctionMode:

@@ -8,8 +8,11 @@ from __future__ import annotations
 
 from ..autograd.mode import state
 from ..compiler.graph import TraceError
+from ..lazy import window as _window
 from ..lazy.window import record
 from .operator import Operator, Untraceable, trace_body
+
+_STEP_WEIGHT = 4
 
 
 class RecordedFunction(Operator):
@@ -28,6 +31,9 @@ class RecordedFunction(Operator):
             return
         tensors, numbers = self.split(values)
         record(code, tensors, numbers)
+        # The end of a training step: a loop that never looks at a value still runs in windows of one step.
+        if _window.current.weight > _STEP_WEIGHT and not _window.current.tracing:
+            _window.run()
 
     def _derive(self, values):
         try:
