@@ -59,7 +59,7 @@ def assert_close(
     __tracebackhide__ = True
     if (rtol is None) != (atol is None):
         raise ValueError(
-            f"rtol and atol must both be specified or both be unspecified, but got rtol={rtol} and atol={atol}."
+            f"assert_close: rtol and atol must both be given or both be left out, but got rtol={rtol} and atol={atol}."
         )
     options = _Options(rtol, atol, equal_nan, check_device, check_dtype, check_layout, check_stride, allow_subclasses)
     mismatches = list(_compare(actual, expected, options, ()))
@@ -103,7 +103,7 @@ def _compare(actual: Any, expected: Any, options: _Options, place: tuple) -> Ite
         elif _is_number(actual) and _is_number(expected):
             _compare_numbers(actual, expected, options, place)
         else:
-            _compare_tensors(_as_tensor(actual, expected, options, place), _as_tensor(expected, actual, options, place), options, place)
+            _compare_tensors(*_as_tensors(actual, expected, options, place), options, place)
     except _Mismatch as mismatch:
         yield mismatch
 
@@ -158,17 +158,19 @@ def _ratio(difference: Any, expected: Any) -> float:
     return difference / abs(expected) if expected else float("inf") if difference else float("nan")
 
 
-def _as_tensor(value: Any, other: Any, options: _Options, place: tuple) -> Tensor:
-    if isinstance(value, Tensor):
-        if not options.subclasses and type(value) is not type(other):
-            raise _Mismatch(TypeError, f"Subclasses are not allowed: {type(value)} with {type(other)}", place)
-        return value.detach()
-    if type(value) is not type(other):
-        raise _Mismatch(TypeError, f"No comparison pair was able to handle inputs of type {type(value)} and {type(other)}.", place)
+def _as_tensors(actual: Any, expected: Any, options: _Options, place: tuple) -> tuple[Tensor, Tensor]:
+    """Both values as tensors: two tensors, or two array-likes of one type."""
+    refusal = f"No comparison pair was able to handle inputs of type {type(actual)} and {type(expected)}."
+    if isinstance(actual, Tensor) and isinstance(expected, Tensor):
+        if not options.subclasses and type(actual) is not type(expected):
+            raise _Mismatch(TypeError, refusal, place)
+        return actual.detach(), expected.detach()
+    if type(actual) is not type(expected):
+        raise _Mismatch(TypeError, refusal, place)
     try:
-        return as_tensor(value)
+        return as_tensor(actual), as_tensor(expected)
     except Exception:
-        raise _Mismatch(TypeError, f"No comparison pair was able to handle inputs of type {type(value)} and {type(other)}.", place) from None
+        raise _Mismatch(TypeError, refusal, place) from None
 
 
 def _compare_tensors(actual: Tensor, expected: Tensor, options: _Options, place: tuple) -> None:
