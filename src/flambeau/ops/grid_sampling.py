@@ -167,6 +167,3 @@ _NAMED = {0: "bilinear", 1: "nearest", 2: "bicubic"}
 def grid_sampler(input, grid, interpolation_mode: int, padding_mode: int, align_corners: bool):
     """``grid_sample`` with modes given by number: 0 bilinear, 1 nearest, 2 bicubic; 0 zeros, 1 border, 2 reflection."""
     return grid_sample(input, grid, _NAMED[interpolation_mode], _PADDINGS[padding_mode], align_corners)
-
-
-

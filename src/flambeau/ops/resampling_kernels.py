@@ -70,16 +70,28 @@ def _cubic_taps(place: np.ndarray, size: int):
 
 def resample(x: np.ndarray, plan: Resample) -> np.ndarray:
     """``x`` resized along its last dimensions."""
-    kind = x.dtype.type if x.dtype.kind == "f" else np.float32
-    for axis in range(len(plan.sizes)):
+    kind = x.dtype.type if x.dtype.kind == "f" else np.float64
+    for axis in reversed(range(len(plan.sizes))):
         where = x.ndim - len(plan.sizes) + axis
         index, weights = taps(plan, axis, x.shape[where], kind)
         if weights is None:
             x = np.take(x, index[0], where)
             continue
-        shape = [-1 if d == where else 1 for d in range(x.ndim)]
-        x = sum(np.take(x, i, where) * w.reshape(shape) for i, w in zip(index, weights))
+        combine = _weighted if x.dtype.kind == "f" else _weighted_bytes
+        x = combine([np.take(x, i, where) for i in index], weights.reshape(len(index), *[-1 if d == where else 1 for d in range(x.ndim)]))
     return x
+
+
+def _weighted(pieces, weights) -> np.ndarray:
+    return sum(piece * w for piece, w in zip(pieces, weights))
+
+
+def _weighted_bytes(pieces, weights) -> np.ndarray:
+    """The weighted sum of uint8 arrays with 16-bit fixed-point weights, rounded after each dimension as PyTorch does."""
+    bits = next((n for n in range(22) if int(0.5 + weights.max() * 2 ** (n + 1)) >= 1 << 15), 22)
+    fixed = np.trunc(weights * 2 ** bits + np.copysign(0.5, weights)).astype(np.int64)
+    total = _weighted([piece.astype(np.int64) for piece in pieces], fixed)
+    return np.clip((total + (1 << (bits - 1))) >> bits, 0, 255).astype(np.uint8)
 
 
 def resample_gradient(grad: np.ndarray, plan: Resample, sizes) -> np.ndarray:
