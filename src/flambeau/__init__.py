@@ -85,7 +85,7 @@ inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 _SUBMODULES = frozenset({
     "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
-    "func", "functional", "hub", "jit", "linalg", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
+    "func", "functional", "hub", "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
     "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "xpu",
 })  # fmt: skip

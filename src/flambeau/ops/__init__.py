@@ -6,8 +6,8 @@ from . import reshaping, slicing, splitting, joining, indexing, gathering, searc
 from . import reductions, softmax, statistics, losses, normalization, dropout
 from . import scans, sorting, order_statistics, histograms, norms, distance_losses, margin_losses, ctc
 from . import matmul, scaled_products, contraction, convolution, pooling, attention, distance, upsampling, folding, grid_sampling
-from . import linear_solvers
-from . import fft, windows, masked
+from . import linear_solvers, decompositions, determinants, eigen, least_squares, matrix_functions
+from . import fft, signal, windows, masked
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
 from . import random, properties, legacy_types, sequences, buffers
 from types import SimpleNamespace

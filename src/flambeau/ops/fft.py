@@ -1,8 +1,8 @@
 """``torch.fft``: Fourier transforms of complex, real and Hermitian tensors over one dimension, two or many.
 
 Conventions are those of ``numpy.fft``. Integers and bools are transformed as the default dtype; float16 and
-bfloat16 are refused, as PyTorch does on CPU. A length ``n`` (or lengths ``s``) other than the input's cuts it or
-fills it up with zeros.
+bfloat16 are refused, as PyTorch does on CPU. A length ``n`` (or lengths ``s``) other than the input's cuts it
+or fills it up with zeros.
 """
 
 from __future__ import annotations
@@ -274,7 +274,7 @@ def _frequency_function(name: str, count, half, listed: str) -> None:
         return _frequencies(name, count(n), half(n), n, d, out, dtype, options)
 
     frequencies.__name__ = name
-    frequencies.__doc__ = (f"The frequencies of what ``{name[:-4]}`` gives of ``n`` samples at distance ``d``: "
+    frequencies.__doc__ = (f"The frequencies of ``{name[:-4]}`` of ``n`` samples at distance ``d``: "
                            f"``{listed} / (n d)``, in the default dtype unless ``dtype`` is given.")
     function("fft")(frequencies)
 

@@ -1,9 +1,9 @@
 """The three discrete Fourier transforms that everything in ``torch.fft`` is made of.
 
-Each goes over several dimensions at once and is scaled as ``norm`` says, in NumPy's words: "backward" divides
-inverse transforms by the number of points, "forward" the others, "ortho" each by its square root. As the adjoint
-of a transform is that of the opposite direction with the same factor, each is the gradient of another one with
-``OPPOSITE[norm]``.
+Each goes over several dimensions at once and is scaled as ``norm`` says, in NumPy's words: "backward"
+divides inverse transforms by the number of points, "forward" the others, "ortho" each by its square root. As
+the adjoint of a transform is that of the opposite direction with the same factor, each is the gradient of
+another one with ``OPPOSITE[norm]``.
 """
 
 from __future__ import annotations
