@@ -37,7 +37,7 @@ class PerMatrix:
     __slots__ = ("address", "step")
 
     def __init__(self, array: np.ndarray, dims: int):
-        batch = array.shape[:array.ndim - dims]
+        batch = array.shape[: array.ndim - dims]
         count = int(np.prod(batch)) if batch else 1
         self.address = array.ctypes.data
         self.step = array.nbytes // max(count, 1)
@@ -81,7 +81,7 @@ def workspace(name: str, dtype, *arguments, size: int = 1) -> np.ndarray:
 
 
 def _count(array: np.ndarray, dims: int) -> int:
-    return int(np.prod(array.shape[:array.ndim - dims], dtype=np.int64))
+    return int(np.prod(array.shape[: array.ndim - dims], dtype=np.int64))
 
 
 # -- triangular factors ------------------------------------------------------------------------------------------------
@@ -94,7 +94,17 @@ def getrf(a: np.ndarray) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     pivots = np.zeros((*a.shape[:-2], min(m, n)), np.int32)
     info = np.zeros(a.shape[:-2], np.int32)
     if m and n:
-        call("getrf", a.dtype, _count(a, 2), m, n, PerMatrix(factors, 2), m, PerMatrix(pivots, 1), PerMatrix(info, 0))
+        call(
+            "getrf",
+            a.dtype,
+            _count(a, 2),
+            m,
+            n,
+            PerMatrix(factors, 2),
+            m,
+            PerMatrix(pivots, 1),
+            PerMatrix(info, 0),
+        )
     return factors, pivots, info
 
 
@@ -104,11 +114,190 @@ def getrs(factors: np.ndarray, pivots: np.ndarray, b: np.ndarray, transpose: str
     n, k = b.shape[-2:]
     if x.size:
         info = np.zeros(1, np.int32)
-        call("getrs", b.dtype, _count(b, 2), transpose, n, k, PerMatrix(columns_of(factors), 2), n,
-             PerMatrix(np.ascontiguousarray(pivots), 1), PerMatrix(x, 2), n, info)
+        call(
+            "getrs",
+            b.dtype,
+            _count(b, 2),
+            transpose,
+            n,
+            k,
+            PerMatrix(columns_of(factors), 2),
+            n,
+            PerMatrix(np.ascontiguousarray(pivots), 1),
+            PerMatrix(x, 2),
+            n,
+            info,
+        )
     return x
 
 
 def columns_of(a: np.ndarray) -> np.ndarray:
     """``a`` where each matrix already lies by columns, else a copy that does."""
     return a if a.swapaxes(-1, -2).flags.c_contiguous else columns(a)
+
+
+def permutation(pivots: np.ndarray, rows: int) -> np.ndarray:
+    """The order of rows, counted from 0, that row interchanges counted from 1 amount to: ``A[order] = L U``."""
+    order = np.broadcast_to(np.arange(rows), (*pivots.shape[:-1], rows)).copy()
+    for i in range(pivots.shape[-1]):
+        j = pivots[..., i, None].astype(np.int64) - 1
+        moved = np.take_along_axis(order, j, -1)
+        np.put_along_axis(order, j, order[..., i, None], -1)
+        order[..., i, None] = moved
+    return order
+
+
+def potrf(a: np.ndarray, uplo: str = "L") -> tuple[np.ndarray, np.ndarray]:
+    """Cholesky factors of the triangle ``uplo`` (the other one is left as it is), and the first bad minor's order or 0."""
+    factor, n = columns(a), a.shape[-1]
+    info = np.zeros(a.shape[:-2], np.int32)
+    if n:
+        call("potrf", a.dtype, _count(a, 2), uplo, n, PerMatrix(factor, 2), n, PerMatrix(info, 0))
+    return factor, info
+
+
+def trsm(a: np.ndarray, b: np.ndarray, upper: bool, unit: bool) -> np.ndarray:
+    """Solutions of ``A X = B`` with triangles ``A``; where ``unit``, its diagonal counts as ones."""
+    x = columns(b)
+    n, k = b.shape[-2:]
+    if x.size:
+        one = np.ones(1, b.dtype)
+        call(
+            "trsm",
+            b.dtype,
+            _count(b, 2),
+            "L",
+            "U" if upper else "L",
+            "N",
+            "U" if unit else "N",
+            n,
+            k,
+            one,
+            PerMatrix(columns_of(a), 2),
+            n,
+            PerMatrix(x, 2),
+            n,
+        )
+    return x
+
+
+# -- symmetric indefinite factors --------------------------------------------------------------------------------------
+
+
+def sytrf(a: np.ndarray, hermitian: bool) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """``L D L^T`` (``L D L^H`` where ``hermitian``) of the lower triangles: factors, pivots, info (Bunch and Kaufman 1977)."""
+    name = "hetrf" if hermitian and a.dtype.kind == "c" else "sytrf"
+    factor, n = columns(a), a.shape[-1]
+    pivots = np.zeros(a.shape[:-1], np.int32)
+    info = np.zeros(a.shape[:-2], np.int32)
+    if factor.size:
+        scratch = np.zeros(1, np.int32)
+        work = workspace(name, a.dtype, "L", n, factor, n, pivots, None, None, scratch)
+        call(
+            name,
+            a.dtype,
+            _count(a, 2),
+            "L",
+            n,
+            PerMatrix(factor, 2),
+            n,
+            PerMatrix(pivots, 1),
+            work,
+            work.size,
+            PerMatrix(info, 0),
+        )
+    return factor, pivots, info
+
+
+def sytrs(factor: np.ndarray, pivots: np.ndarray, b: np.ndarray, hermitian: bool) -> np.ndarray:
+    """Solutions by the factors of ``sytrf``."""
+    x = columns(b)
+    n, k = b.shape[-2:]
+    if x.size:
+        name = "hetrs" if hermitian and b.dtype.kind == "c" else "sytrs"
+        call(
+            name,
+            b.dtype,
+            _count(b, 2),
+            "L",
+            n,
+            k,
+            PerMatrix(columns_of(factor), 2),
+            n,
+            PerMatrix(np.ascontiguousarray(pivots), 1),
+            PerMatrix(x, 2),
+            n,
+            np.zeros(1, np.int32),
+        )
+    return x
+
+
+# -- Householder reflections -------------------------------------------------------------------------------------------
+
+
+def geqrf(a: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """``Q R``: R above vectors that define reflections, and the reflections' factors ``tau``."""
+    m, n = a.shape[-2:]
+    factor = columns(a)
+    tau = np.zeros((*a.shape[:-2], min(m, n)), a.dtype)
+    if factor.size:
+        info = np.zeros(1, np.int32)
+        work = workspace("geqrf", a.dtype, m, n, factor, m, tau, None, None, info)
+        call(
+            "geqrf",
+            a.dtype,
+            _count(a, 2),
+            m,
+            n,
+            PerMatrix(factor, 2),
+            m,
+            PerMatrix(tau, 1),
+            work,
+            work.size,
+            info,
+        )
+    return factor, tau
+
+
+def orgqr(a: np.ndarray, tau: np.ndarray) -> np.ndarray:
+    """The first columns of the product of reflections, as many as ``a`` has."""
+    m, n = a.shape[-2:]
+    q, k = columns(a), tau.shape[-1]
+    if q.size:
+        name = "ungqr" if a.dtype.kind == "c" else "orgqr"
+        tau, info = np.ascontiguousarray(tau), np.zeros(1, np.int32)
+        work = workspace(name, a.dtype, m, n, k, q, m, tau, None, None, info)
+        call(
+            name, a.dtype, _count(a, 2), m, n, k, PerMatrix(q, 2), m, PerMatrix(tau, 1), work, work.size, info
+        )
+    return q
+
+
+def ormqr(a: np.ndarray, tau: np.ndarray, c: np.ndarray, left: bool, adjoint: bool) -> np.ndarray:
+    """``Q C`` or (not ``left``) ``C Q`` with the product ``Q`` of reflections or its adjoint."""
+    m, n = c.shape[-2:]
+    product, k, rows = columns(c), tau.shape[-1], a.shape[-2]
+    if product.size and k:
+        name, flag = ("unmqr", "C") if c.dtype.kind == "c" else ("ormqr", "T")
+        side, transpose = "L" if left else "R", flag if adjoint else "N"
+        a, tau, info = columns_of(a), np.ascontiguousarray(tau), np.zeros(1, np.int32)
+        work = workspace(name, c.dtype, side, transpose, m, n, k, a, rows, tau, product, m, None, None, info)
+        call(
+            name,
+            c.dtype,
+            _count(c, 2),
+            side,
+            transpose,
+            m,
+            n,
+            k,
+            PerMatrix(a, 2),
+            rows,
+            PerMatrix(tau, 1),
+            PerMatrix(product, 2),
+            m,
+            work,
+            work.size,
+            info,
+        )
+    return product
