@@ -37,7 +37,8 @@ def assert_equal(ours, theirs, **tolerance) -> None:
 
 
 def check(function, *values, grad: int = 0, **tolerance) -> None:
-    """``function(module, *tensors)`` agrees for flambeau and PyTorch; so do the gradients of the first ``grad`` tensors."""
+    """``function(module, *tensors)`` agrees for flambeau and PyTorch; so do the gradients of the first
+    ``grad`` tensors."""
     results = []
     for module in (flambeau, torch):
         tensors = [carried(v, module) for v in values]
@@ -50,6 +51,16 @@ def check(function, *values, grad: int = 0, **tolerance) -> None:
     (ours, our_gradients), (theirs, their_gradients) = results
     assert_equal(ours, theirs, **tolerance)
     assert_equal(our_gradients, their_gradients, **{"rtol": 1e-4, "atol": 1e-5, **tolerance})
+
+
+def call(name: str, *arguments, **options):
+    """``module.name(*tensors, *arguments)``, to be checked."""
+    return lambda module, *tensors: getattr(module, name)(*tensors, *arguments, **options)
+
+
+def method(name: str, *arguments, **options):
+    """``tensor.name(*arguments)``, to be checked."""
+    return lambda module, tensor: getattr(tensor, name)(*arguments, **options)
 
 
 def weighted(module, result):
@@ -70,4 +81,4 @@ def normal(*shape, seed: int = 0, dtype="float32") -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(shape).astype(dtype)
 
 
-__all__ = ["assert_equal", "check", "flambeau", "normal", "refuses", "torch"]
+__all__ = ["assert_equal", "call", "check", "flambeau", "method", "normal", "refuses", "torch"]

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from tests.ops.reduction_oracle import assert_equal, flambeau, normal, torch
 
 X = normal(4, 3, 6)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from tests.ops.reduction_oracle import assert_equal, check, flambeau, normal, refuses, torch
 
 X = normal(3, 4, 5)
@@ -42,7 +41,11 @@ def test_batch_norm(shape, training):
     x, center, variance = normal(*shape), normal(4, seed=4), np.abs(normal(4, seed=5)) + 0.5
 
     def run(m, x, w, b, center, variance):
-        return m.nn.functional.batch_norm(x, center, variance, w, b, training=training), center * 1, variance * 1
+        return (
+            m.nn.functional.batch_norm(x, center, variance, w, b, training=training),
+            center * 1,
+            variance * 1,
+        )
 
     check(run, x, W, B, center, variance, grad=3)
 

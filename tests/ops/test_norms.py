@@ -6,7 +6,6 @@ import math
 
 import numpy as np
 import pytest
-
 from tests.ops.reduction_oracle import check, normal, refuses
 
 X = normal(3, 4, 5)

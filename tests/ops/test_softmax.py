@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-
 from tests.ops.reduction_oracle import check, flambeau, normal, refuses
 
 X = normal(3, 4, 5)

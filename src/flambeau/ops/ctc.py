@@ -1,6 +1,7 @@
 """Connectionist temporal classification: ``ctc_loss``.
 
-The forward and backward variables of A. Graves et al., "Connectionist Temporal Classification" (ICML 2006), in logarithms.
+The forward and backward variables of A. Graves et al., "Connectionist Temporal Classification" (ICML 2006),
+in logarithms.
 """
 
 from __future__ import annotations
@@ -33,7 +34,7 @@ def _reference(code, arrays, numbers):
     slopes = np.zeros_like(log_probs)
     start = 0
     for n, (steps, length) in enumerate(zip(input_lengths, target_lengths)):
-        labels = targets[n, :length] if targets.ndim == 2 else targets[start:start + length]
+        labels = targets[n, :length] if targets.ndim == 2 else targets[start : start + length]
         start += length
         losses[n], slopes[:steps, n] = _one(log_probs[:steps, n].astype(np.float64), labels.astype(np.int64), blank)
     return losses, slopes
@@ -73,8 +74,14 @@ def _variables(emitted, skips):
     return table
 
 
-_ctc = publish(Operator("ctc_loss(Tensor log_probs, Tensor targets, any input_lengths, any target_lengths, int blank)", infer=_infer,
-                        reference=_reference), namespace=None)
+_ctc = publish(
+    Operator(
+        "ctc_loss(Tensor log_probs, Tensor targets, any input_lengths, any target_lengths, int blank)",
+        infer=_infer,
+        reference=_reference,
+    ),
+    namespace=None,
+)
 _ctc.differentiable_results = (True, False)
 
 
@@ -104,14 +111,22 @@ def _check(log_probs, targets, input_lengths, target_lengths, blank: int) -> Non
         raise RuntimeError("target_lengths must be of size batch_size")
     for n, length in enumerate(input_lengths):
         if not 0 <= length <= steps:
-            raise RuntimeError(f"Expected input_lengths to have value at most {steps} and at least 0, but got value {length} "
-                               f"(while checking position {n})")
+            raise RuntimeError(
+                f"Expected input_lengths to have value at most {steps} and at least 0, but got value "
+                f"{length} "
+                f"(while checking position {n})"
+            )
     if any(length < 0 for length in target_lengths):
         raise RuntimeError("Expected target_lengths to have value at least 0")
     if targets.ndim == 2 and max(target_lengths, default=0) > targets.shape[1]:
-        raise RuntimeError(f"Expected tensor to have size at least {max(target_lengths)} at dimension 1, but got size {targets.shape[1]}")
+        raise RuntimeError(
+            f"Expected tensor to have size at least {max(target_lengths)} at dimension 1, but got size "
+            f"{targets.shape[1]}"
+        )
     if targets.ndim == 1 and np.sum(target_lengths) != targets.shape[0]:
-        raise RuntimeError(f"Expected targets to have size {np.sum(target_lengths)}, the sum of target_lengths, got {targets.shape[0]}")
+        raise RuntimeError(
+            f"Expected targets to have size {np.sum(target_lengths)}, the sum of target_lengths, got {targets.shape[0]}"
+        )
 
 
 def _loss(log_probs, targets, input_lengths, target_lengths, blank: int, reduction: str, zero_infinity: bool):
@@ -130,6 +145,7 @@ def _loss(log_probs, targets, input_lengths, target_lengths, blank: int, reducti
         losses = where(losses == float("inf"), 0, losses)
     if reduction == "mean":
         from .creation import tensor
+
         return mean(losses / tensor(target_lengths, dtype=dtypes.int64).clamp(min=1).to(losses.dtype))
     if reduction == "sum":
         return sum(losses)
@@ -137,17 +153,43 @@ def _loss(log_probs, targets, input_lengths, target_lengths, blank: int, reducti
 
 
 @function("nn.functional")
-def ctc_loss(log_probs, targets, input_lengths, target_lengths, blank: int = 0, reduction: str = "mean", zero_infinity: bool = False):
-    """The negative log likelihood of label sequences under log-probabilities ``(T, N, C)`` or ``(T, C)``, summed over alignments.
+def ctc_loss(
+    log_probs,
+    targets,
+    input_lengths,
+    target_lengths,
+    blank: int = 0,
+    reduction: str = "mean",
+    zero_infinity: bool = False,
+):
+    """The negative log likelihood of label sequences under log-probabilities ``(T, N, C)`` or ``(T, C)``,
+    summed over alignments.
 
-    ``targets`` are ``(N, S)``, or the sequences one after the other. The mean divides each loss by its target's length first.
-    ``zero_infinity`` makes losses of impossible alignments (too few steps) and their gradients zero. As in PyTorch, the gradient
-    is that of the input of the log-softmax which made ``log_probs``.
+    ``targets`` are ``(N, S)``, or the sequences one after the other. The mean divides each loss by its
+    target's length first. ``zero_infinity`` makes losses of impossible alignments (too few steps) and their
+    gradients zero. As in PyTorch, the gradient is that of the input of the log-softmax which made
+    ``log_probs``.
     """
     return _loss(log_probs, targets, input_lengths, target_lengths, blank, reduction_name(reduction), zero_infinity)
 
 
 @function(name="ctc_loss")
-def _torch_ctc_loss(log_probs, targets, input_lengths, target_lengths, blank: int = 0, reduction: int = 1, zero_infinity: bool = False):
+def _torch_ctc_loss(
+    log_probs,
+    targets,
+    input_lengths,
+    target_lengths,
+    blank: int = 0,
+    reduction: int = 1,
+    zero_infinity: bool = False,
+):
     """As ``nn.functional.ctc_loss``; ``reduction`` is 0 for none, 1 for mean, 2 for sum."""
-    return _loss(log_probs, targets, input_lengths, target_lengths, blank, ("none", "mean", "sum")[reduction], zero_infinity)
+    return _loss(
+        log_probs,
+        targets,
+        input_lengths,
+        target_lengths,
+        blank,
+        ("none", "mean", "sum")[reduction],
+        zero_infinity,
+    )

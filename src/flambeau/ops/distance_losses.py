@@ -25,7 +25,8 @@ def _count(*tensors) -> int:
 def pairwise(name: str, losses, slopes, arguments: str = "", node: str | None = None):
     """A loss of ``input`` and ``target`` as one instruction, and its gradient as another.
 
-    ``losses(input, target, *arguments)`` are the losses of the elements; ``slopes`` gives their derivatives by input and target.
+    ``losses(input, target, *arguments)`` are the losses of the elements; ``slopes`` gives their derivatives
+    by input and target.
     """
 
     def body(input, target, *rest):
@@ -51,8 +52,12 @@ def _check_pair(name: str, input, target) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"{name}(): argument '{argument}' must be Tensor, not {type(value).__name__}")
     if target.shape != input.shape:
-        warnings.warn(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). This will likely lead "
-                      "to incorrect results due to broadcasting. Please ensure they have the same size.", stacklevel=3)
+        warnings.warn(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
+            "This will likely lead "
+            "to incorrect results due to broadcasting. Please ensure they have the same size.",
+            stacklevel=3,
+        )
 
 
 def _opposite(slope):
@@ -69,7 +74,7 @@ def _weighted(loss, input, target, weight, reduction: str, *extra):
     return sum(losses) if reduction == "sum" else losses
 
 
-# -- distances ---------------------------------------------------------------------------------------------------------------
+# -- distances -----------------------------------------------------------------------------------------------
 
 
 def _square(x):
@@ -98,15 +103,22 @@ def _huber(x, t, delta):
     return where(z <= delta, z * z * 0.5, (z - 0.5 * delta) * delta)
 
 
-_huber_loss = pairwise("huber_loss", _huber, lambda x, t, delta: _opposite((x - t).clamp(-delta, delta)), "float delta, ")
+_huber_loss = pairwise(
+    "huber_loss", _huber, lambda x, t, delta: _opposite((x - t).clamp(-delta, delta)), "float delta, "
+)
 
 
 @function("nn.functional")
 def mse_loss(input, target, size_average=None, reduce=None, reduction: str = "mean", weight=None):
-    """``(input - target)**2``, each scaled by ``weight`` if given, reduced (a weighted mean divides by the weights' sum)."""
+    """``(input - target)**2``, each scaled by ``weight`` if given, reduced (a weighted mean divides by the
+    weights' sum)."""
     reduction = reduction_name(reduction, size_average, reduce)
     _check_pair("mse_loss", input, target)
-    return _mse_loss(input, target, reduction) if weight is None else _weighted(_mse_loss, input, target, weight, reduction)
+    return (
+        _mse_loss(input, target, reduction)
+        if weight is None
+        else _weighted(_mse_loss, input, target, weight, reduction)
+    )
 
 
 @function("nn.functional")
@@ -114,7 +126,9 @@ def l1_loss(input, target, size_average=None, reduce=None, reduction: str = "mea
     """``|input - target|``, each scaled by ``weight`` if given, reduced."""
     reduction = reduction_name(reduction, size_average, reduce)
     _check_pair("l1_loss", input, target)
-    return _l1_loss(input, target, reduction) if weight is None else _weighted(_l1_loss, input, target, weight, reduction)
+    return (
+        _l1_loss(input, target, reduction) if weight is None else _weighted(_l1_loss, input, target, weight, reduction)
+    )
 
 
 @function("nn.functional")
@@ -129,7 +143,8 @@ def smooth_l1_loss(input, target, size_average=None, reduce=None, reduction: str
 
 @function("nn.functional")
 def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weight=None):
-    """Half the square where ``|input - target| <= delta``, else linear of slope ``delta``; each scaled by ``weight``; reduced."""
+    """Half the square where ``|input - target| <= delta``, else linear of slope ``delta``; each scaled by
+    ``weight``; reduced."""
     reduction = reduction_name(reduction)
     _check_pair("huber_loss", input, target)
     if delta <= 0:
@@ -139,7 +154,7 @@ def huber_loss(input, target, reduction: str = "mean", delta: float = 1.0, weigh
     return _huber_loss(input, target, delta, reduction)
 
 
-# -- probabilities -----------------------------------------------------------------------------------------------------------
+# -- probabilities -------------------------------------------------------------------------------------------
 
 
 def _entropy(x, t, weight):
@@ -159,12 +174,15 @@ _binary_cross_entropy = pairwise("binary_cross_entropy", _entropy, _entropy_slop
 
 @function("nn.functional")
 def binary_cross_entropy(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean"):
-    """``-(target * log(input) + (1 - target) * log(1 - input)) * weight`` of probabilities ``input`` in [0, 1]; logarithms no less
-    than -100; reduced. ``ValueError`` where the shapes differ."""
+    """``-(target * log(input) + (1 - target) * log(1 - input)) * weight`` of probabilities ``input`` in [0,
+    1]; logarithms no less than -100; reduced. ``ValueError`` where the shapes differ."""
     reduction = reduction_name(reduction, size_average, reduce)
     if target.shape != input.shape:
-        raise ValueError(f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is deprecated. "
-                         "Please ensure they have the same size.")
+        raise ValueError(
+            f"Using a target size ({target.shape}) that is different to the input size ({input.shape}) is "
+            "deprecated. "
+            "Please ensure they have the same size."
+        )
     if target.dtype is not input.dtype:
         raise RuntimeError(f"binary_cross_entropy: Found dtype {target.dtype} of the target but expected {input.dtype}")
     if weight is not None:
@@ -192,13 +210,20 @@ def _logit_entropy_slope(x, t, weight, pos_weight):
     return (to_input, to_target) if weight is None else (to_input * weight, to_target * weight)
 
 
-_binary_cross_entropy_with_logits = pairwise("binary_cross_entropy_with_logits", _logit_entropy, _logit_entropy_slope,
-                                             "Tensor? weight, Tensor? pos_weight, ")
+_binary_cross_entropy_with_logits = pairwise(
+    "binary_cross_entropy_with_logits",
+    _logit_entropy,
+    _logit_entropy_slope,
+    "Tensor? weight, Tensor? pos_weight, ",
+)
 
 
 @function("nn.functional")
-def binary_cross_entropy_with_logits(input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None):
-    """The binary cross entropy of ``sigmoid(input)``, computed without overflow; ``pos_weight`` scales the positive part."""
+def binary_cross_entropy_with_logits(
+    input, target, weight=None, size_average=None, reduce=None, reduction: str = "mean", pos_weight=None
+):
+    """The binary cross entropy of ``sigmoid(input)``, computed without overflow; ``pos_weight`` scales the
+    positive part."""
     reduction = reduction_name(reduction, size_average, reduce)
     if target.shape != input.shape:
         raise ValueError(f"Target size ({target.shape}) must be the same as input size ({input.shape})")
@@ -222,7 +247,8 @@ _kl_div = pairwise("kl_div", _divergence, _divergence_slope, "bool log_target, "
 
 @function("nn.functional")
 def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean", log_target: bool = False):
-    """``target * (log(target) - input)`` of log-probabilities ``input``; ``target`` may be logarithms too (``log_target``).
+    """``target * (log(target) - input)`` of log-probabilities ``input``; ``target`` may be logarithms too
+    (``log_target``).
 
     ``reduction="batchmean"`` divides the sum by the batch size, which is the divergence proper.
     """
@@ -230,9 +256,14 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
         total = _kl_div(input, target, log_target, "sum")
         return total / input.shape[0] if input.ndim else total
     if reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn("reduction: 'mean' divides the total loss by both the batch size and the support size.'batchmean' divides only by "
-                      "the batch size, and aligns with the KL div math definition.'mean' will be changed to behave the same as "
-                      "'batchmean' in the next major release.", stacklevel=2)
+        warnings.warn(
+            "reduction: 'mean' divides the total loss by both the batch size and the support "
+            "size.'batchmean' divides only by "
+            "the batch size, and aligns with the KL div math definition.'mean' will be changed to behave "
+            "the same as "
+            "'batchmean' in the next major release.",
+            stacklevel=2,
+        )
     return _kl_div(input, target, log_target, reduction_name(reduction, size_average, reduce))
 
 
@@ -256,9 +287,18 @@ _poisson_nll_loss = pairwise("poisson_nll_loss", _poisson, _poisson_slope, "bool
 
 
 @function("nn.functional")
-def poisson_nll_loss(input, target, log_input: bool = True, full: bool = False, size_average=None, eps: float = 1e-8, reduce=None,
-                     reduction: str = "mean"):
-    """The negative log likelihood of counts ``target`` under Poisson rates ``input`` (or ``exp(input)`` with ``log_input``).
+def poisson_nll_loss(
+    input,
+    target,
+    log_input: bool = True,
+    full: bool = False,
+    size_average=None,
+    eps: float = 1e-8,
+    reduce=None,
+    reduction: str = "mean",
+):
+    """The negative log likelihood of counts ``target`` under Poisson rates ``input`` (or ``exp(input)`` with
+    ``log_input``).
 
     ``full`` adds Stirling's approximation of ``log(target!)``.
     """
@@ -274,7 +314,8 @@ def _fits(shape, full) -> bool:
 
 @function("nn.functional")
 def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6, reduction: str = "mean"):
-    """The negative log likelihood of ``target`` under normal distributions of mean ``input`` and variance ``var`` (at least ``eps``).
+    """The negative log likelihood of ``target`` under normal distributions of mean ``input`` and variance
+    ``var`` (at least ``eps``).
 
     ``var`` has the shape of ``input``, or one without (or with size 1 in) the last dimension, or is a number.
     """
@@ -288,7 +329,9 @@ def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6,
         if input.shape[:-1] == var.shape:
             var = var.unsqueeze(-1)
         elif not _fits(var.shape, input.shape):
-            raise ValueError(f"gaussian_nll_loss: var is of incorrect size: {list(var.shape)} for an input of {list(input.shape)}")
+            raise ValueError(
+                f"gaussian_nll_loss: var is of incorrect size: {list(var.shape)} for an input of {list(input.shape)}"
+            )
     reduction = reduction_name(reduction)
     with no_grad():
         lift = var.clamp(min=eps) - var
@@ -299,7 +342,7 @@ def gaussian_nll_loss(input, target, var, full: bool = False, eps: float = 1e-6,
     return reduced(losses, reduction)
 
 
-# -- margins of signs --------------------------------------------------------------------------------------------------------
+# -- margins of signs ----------------------------------------------------------------------------------------
 
 
 def _soft_margin_slope(x, t):

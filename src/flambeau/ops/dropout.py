@@ -39,7 +39,9 @@ def _torch_variants(name: str, feature: bool) -> None:
         _check_probability(p, RuntimeError)
         return _drop(input, p, train, True, feature)
 
-    out_of_place.__doc__ = "``input`` with " + ("channels" if feature else "elements") + " dropped with probability ``p`` while training."
+    out_of_place.__doc__ = (
+        "``input`` with " + ("channels" if feature else "elements") + " dropped with probability ``p`` while training."
+    )
     in_place.__doc__ = f"In-place form of ``{name}``."
     function(name=name)(out_of_place)
     function(name=name + "_")(in_place)
@@ -58,11 +60,16 @@ def dropout(input, p: float = 0.5, training: bool = True, inplace: bool = False)
 
 @function("nn.functional")
 def dropout1d(input, p: float = 0.5, training: bool = True, inplace: bool = False):
-    """While training, whole channels of ``(N, C, L)`` or ``(C, L)`` are zero with probability ``p``, the others scaled."""
+    """While training, whole channels of ``(N, C, L)`` or ``(C, L)`` are zero with probability ``p``, the
+    others scaled."""
     _check_probability(p)
     if input.ndim not in (2, 3):
-        raise RuntimeError(f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d exists to provide "
-                           "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional batch dimension.")
+        raise RuntimeError(
+            f"dropout1d: Expected 2D or 3D input, but received a {input.ndim}D input. Note that dropout1d "
+            "exists to provide "
+            "channel-wise dropout on inputs with 1 spatial dimension, a channel dimension, and an optional "
+            "batch dimension."
+        )
     return _drop_channels(input, p, training, inplace, input.ndim == 3)
 
 
@@ -74,21 +81,34 @@ def dropout2d(input, p: float = 0.5, training: bool = True, inplace: bool = Fals
     """
     _check_probability(p)
     if input.ndim not in (3, 4):
-        warnings.warn(f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated and will result in an error in a future "
-                      "release. To retain the behavior and silence this warning, please use dropout instead.", stacklevel=2)
+        warnings.warn(
+            f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated and will result "
+            "in an error in a future "
+            "release. To retain the behavior and silence this warning, please use dropout instead.",
+            stacklevel=2,
+        )
     if input.ndim == 3:
-        warnings.warn("dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior is desired - input "
-                      "is interpreted as shape (N, C, L).", stacklevel=2)
+        warnings.warn(
+            "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior "
+            "is desired - input "
+            "is interpreted as shape (N, C, L).",
+            stacklevel=2,
+        )
     return _drop_channels(input, p, training, inplace, True)
 
 
 @function("nn.functional")
 def dropout3d(input, p: float = 0.5, training: bool = True, inplace: bool = False):
-    """While training, whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)`` are zero with probability ``p``, the others scaled."""
+    """While training, whole channels of ``(N, C, D, H, W)`` or ``(C, D, H, W)`` are zero with probability
+    ``p``, the others scaled."""
     _check_probability(p)
     if input.ndim not in (4, 5):
-        warnings.warn(f"dropout3d: Received a {input.ndim}-D input to dropout3d, which is deprecated and will result in an error in a future "
-                      "release. To retain the behavior and silence this warning, please use dropout instead.", stacklevel=2)
+        warnings.warn(
+            f"dropout3d: Received a {input.ndim}-D input to dropout3d, which is deprecated and will result "
+            "in an error in a future "
+            "release. To retain the behavior and silence this warning, please use dropout instead.",
+            stacklevel=2,
+        )
     return _drop_channels(input, p, training, inplace, input.ndim == 5)
 
 
@@ -99,13 +119,14 @@ def _drop_channels(input, p: float, training: bool, inplace: bool, batched: bool
     return input if inplace else result.squeeze(0)
 
 
-# -- dropout that keeps mean and variance ----------------------------------------------------------------------------------------
+# -- dropout that keeps mean and variance --------------------------------------------------------------------
 
 _SATURATION = -1.7580993408473766  # what a scaled exponential linear unit tends to
 
 
 def _drop_alpha(input, p: float, train: bool, inplace: bool, feature: bool = False):
-    """Dropped elements take SELU's negative limit; then all are scaled and shifted back to mean 0 and variance 1.
+    """Dropped elements take SELU's negative limit; then all are scaled and shifted back to mean 0 and
+    variance 1.
 
     G. Klambauer et al., "Self-Normalizing Neural Networks" (2017), section 2.
     """
@@ -117,7 +138,10 @@ def _drop_alpha(input, p: float, train: bool, inplace: bool, feature: bool = Fal
     if feature and len(shape) < 2:
         raise RuntimeError(f"Feature dropout requires at least 2 dimensions in the input, got {len(shape)}")
     shape = (*shape[:2], *([1] * (len(shape) - 2))) if feature else shape
-    kept = from_array(narrow(random.bernoulli(random.default_generator, shape, 1 - p, input.dtype.name), input.dtype), input.dtype)
+    kept = from_array(
+        narrow(random.bernoulli(random.default_generator, shape, 1 - p, input.dtype.name), input.dtype),
+        input.dtype,
+    )
     scale = ((_SATURATION * _SATURATION * p + 1) * (1 - p)) ** -0.5
     shift = (kept - 1) * (-_SATURATION * scale) + (-_SATURATION * scale * p)
     noise = kept * scale
@@ -125,8 +149,12 @@ def _drop_alpha(input, p: float, train: bool, inplace: bool, feature: bool = Fal
 
 
 def _alpha_variants(name: str, feature: bool) -> None:
-    doc = ("While training, " + ("channels" if feature else "elements") + " are set to SELU's negative limit with probability ``p``; "
-           "mean 0 and variance 1 are kept.")
+    doc = (
+        "While training, "
+        + ("channels" if feature else "elements")
+        + " are set to SELU's negative limit with probability ``p``; "
+        "mean 0 and variance 1 are kept."
+    )
 
     def out_of_place(input, p: float, train: bool):
         _check_probability(p, RuntimeError)
@@ -165,6 +193,7 @@ def _(grad, saved):
 def native_dropout(input, p: float, train: bool):
     """``dropout(input, p)`` and the bool mask of what was kept."""
     from .creation import ones
+
     if not input.numel() or not train:
         return input.clone(), ones(tuple(input.shape), dtype=dtypes.bool_)
     kept = random.bernoulli(random.default_generator, tuple(input.shape), 1 - p, "bool")

@@ -1,4 +1,5 @@
-"""Counting values in bins: ``histc``, ``histogram``, ``histogramdd``, ``bincount``. They look at their input's values."""
+"""Counting values in bins: ``histc``, ``histogram``, ``histogramdd``, ``bincount``. They look at their
+input's values."""
 
 from __future__ import annotations
 
@@ -42,7 +43,8 @@ def _evenly(values: np.ndarray, bins: int, low: float, high: float, weights=None
 
 @function(method=True)
 def histc(input, bins: int = 100, min=0, max=0, *, out=None):
-    """How many elements fall into each of ``bins`` equal bins from ``min`` to ``max`` (both 0: the extremes of ``input``)."""
+    """How many elements fall into each of ``bins`` equal bins from ``min`` to ``max`` (both 0: the extremes
+    of ``input``)."""
     if bins <= 0:
         raise RuntimeError("bins must be > 0")
     if input.dtype.category in (0, 3):
@@ -60,8 +62,8 @@ _result = named_result("histogram", "hist", "bin_edges")
 def histogram(input, bins, *, range=None, weight=None, density: bool = False, out=None):
     """Counts (or weights) in bins and the bins' edges, as ``return_types.histogram``.
 
-    ``bins`` is a number of equal bins within ``range`` (default: the extremes), or a 1-dim tensor of increasing edges.
-    ``density`` makes the integral one.
+    ``bins`` is a number of equal bins within ``range`` (default: the extremes), or a 1-dim tensor of
+    increasing edges. ``density`` makes the integral one.
     """
     hist, edges = _histogram("histogram", input, bins, range, weight, density)
     result = _result((from_array(hist.astype(input.dtype.numpy), input.dtype), from_array(edges, input.dtype)))
@@ -72,10 +74,15 @@ def _histogram(name: str, input, bins, range, weight, density: bool):
     if input.dtype.name not in ("float32", "float64"):
         raise refusal("histogram_cpu", input.dtype, "")
     if weight is not None and weight.dtype is not input.dtype:
-        raise RuntimeError(f"torch.{name}(): if weight tensor is provided, input tensor and weight tensor must have the same dtype")
+        raise RuntimeError(
+            f"torch.{name}(): if weight tensor is provided, input tensor and weight tensor must have the same dtype"
+        )
     if weight is not None and weight.shape != input.shape:
-        raise RuntimeError(f"torch.{name}(): if weight tensor is provided it should have the same shape as the input tensor excluding "
-                           "its innermost dimension")
+        raise RuntimeError(
+            f"torch.{name}(): if weight tensor is provided it should have the same shape as the input "
+            "tensor excluding "
+            "its innermost dimension"
+        )
     values = _values(input).reshape(-1)
     weights = None if weight is None else _values(weight).reshape(-1).astype(np.float64)
     if isinstance(bins, Tensor):
@@ -97,7 +104,10 @@ def _edges(name: str, input, bins, range) -> np.ndarray:
     if range is not None:
         raise TypeError(f"{name}() takes range only with a number of bins")
     if bins.ndim != 1 or not bins.numel():
-        raise RuntimeError(f"torch.{name}(): bins tensor should have one dimension and at least one edge, but got {bins.ndim} dimensions")
+        raise RuntimeError(
+            f"torch.{name}(): bins tensor should have one dimension and at least one edge, but got "
+            f"{bins.ndim} dimensions"
+        )
     if bins.dtype is not input.dtype:
         raise RuntimeError(f"torch.{name}(): input tensor and bins tensors should have the same dtype")
     return _values(bins).copy()
@@ -114,7 +124,9 @@ def _places(values, edges) -> np.ndarray:
 def _between(values, edges, weights) -> np.ndarray:
     index = _places(values, edges)
     inside = index >= 0
-    return np.bincount(index[inside], None if weights is None else weights[inside], minlength=len(edges) - 1)[:len(edges) - 1]
+    return np.bincount(index[inside], None if weights is None else weights[inside], minlength=len(edges) - 1)[
+        : len(edges) - 1
+    ]
 
 
 _dd_result = named_result("histogramdd", "hist", "bin_edges")
@@ -122,22 +134,34 @@ _dd_result = named_result("histogramdd", "hist", "bin_edges")
 
 @function()
 def histogramdd(input, bins, *, range=None, weight=None, density: bool = False, out=None):
-    """The histogram of points: ``input`` ``(..., D)``, ``bins`` a number, a number for each of D, or D tensors of edges."""
+    """The histogram of points: ``input`` ``(..., D)``, ``bins`` a number, a number for each of D, or D
+    tensors of edges."""
     d = input.shape[-1] if input.ndim else 0
     if input.ndim < 2:
         raise RuntimeError(f"torch.histogramdd: input tensor should have at least 2 dimensions, but got {input.ndim}")
     bins = [bins] * d if isinstance(bins, int) else list(bins)
     if len(bins) != d:
-        raise RuntimeError(f"torch.histogramdd: expected {d} sequences of bin edges for a {d}-dimensional histogram but got {len(bins)}")
+        raise RuntimeError(
+            f"torch.histogramdd: expected {d} sequences of bin edges for a {d}-dimensional histogram but "
+            f"got {len(bins)}"
+        )
     points = _values(input).reshape(-1, d)
     weights = None if weight is None else _values(weight).reshape(-1).astype(np.float64)
-    edges = [_dd_edges(input, b, points[:, k], None if range is None else range[2 * k:2 * k + 2]) for k, b in enumerate(bins)]
+    edges = [
+        _dd_edges(input, b, points[:, k], None if range is None else range[2 * k : 2 * k + 2])
+        for k, b in enumerate(bins)
+    ]
     hist = _counts(points, edges, weights)
     if density:
         hist = hist / hist.sum()
         for k, e in enumerate(edges):
             hist = hist / np.diff(e).reshape([-1 if j == k else 1 for j in np.arange(d)])
-    return _dd_result((from_array(hist.astype(input.dtype.numpy), input.dtype), tuple(from_array(e, input.dtype) for e in edges)))
+    return _dd_result(
+        (
+            from_array(hist.astype(input.dtype.numpy), input.dtype),
+            tuple(from_array(e, input.dtype) for e in edges),
+        )
+    )
 
 
 def _counts(points, edges, weights) -> np.ndarray:
@@ -163,7 +187,8 @@ def _dd_edges(input, bins, values, range) -> np.ndarray:
 
 @function(method=True)
 def bincount(input, weights=None, minlength: int = 0):
-    """How often each of the non-negative integers 0, 1, ... occurs in a 1-dim ``input``, or the sum of their ``weights``."""
+    """How often each of the non-negative integers 0, 1, ... occurs in a 1-dim ``input``, or the sum of their
+    ``weights``."""
     if input.dtype.category != 1:
         raise refusal("bincount_cpu", input.dtype, "bfc")
     if minlength < 0:
@@ -175,7 +200,9 @@ def bincount(input, weights=None, minlength: int = 0):
         raise RuntimeError("bincount only supports 1-d non-negative integral inputs.")
     if weights is not None and weights.shape != input.shape:
         raise RuntimeError("weights should be 1-d and have the same length as input")
-    counts = np.bincount(input._array().astype(np.int64), None if weights is None else _values(weights), minlength=minlength)
+    counts = np.bincount(
+        input._array().astype(np.int64), None if weights is None else _values(weights), minlength=minlength
+    )
     if weights is None:
         return from_array(counts.astype(np.int64), dtypes.int64)
     kind = dtypes.float32 if weights.dtype is dtypes.float32 else dtypes.float64

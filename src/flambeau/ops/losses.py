@@ -48,7 +48,7 @@ def compute(x: Tensor) -> Tensor:
     return x.to(float32) if x.dtype in HALVES else x
 
 
-# -- class indices -----------------------------------------------------------------------------------------------------------
+# -- class indices -------------------------------------------------------------------------------------------
 
 
 def _class_dim(input) -> int:
@@ -114,10 +114,14 @@ def _classes(input, dim: int):
     return reshaped(positions(n), tuple([n if d == dim else 1 for d in range(input.ndim)]))
 
 
-@operator("cross_entropy(Tensor input, Tensor target, Tensor? weight, int ignore_index, float label_smoothing, str reduction)",
-          namespace=None)
+@operator(
+    "cross_entropy(Tensor input, Tensor target, Tensor? weight, int ignore_index, float label_smoothing, "
+    "str reduction)",
+    namespace=None,
+)
 def _cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction):
-    """The loss; the logarithm of the sum of exponentials of each row; the total weight that a mean is divided by."""
+    """The loss; the logarithm of the sum of exponentials of each row; the total weight that a mean is divided
+    by."""
     dim = _class_dim(input)
     valid = target != ignore_index
     index = where(valid, target, 0)
@@ -167,10 +171,14 @@ _cross_entropy.operator.differentiable_results = (True, False, False)
 _nll_loss.operator.node_name = _cross_entropy.operator.node_name = "NllLossBackward0"
 
 
-# -- class probabilities -----------------------------------------------------------------------------------------------------
+# -- class probabilities -------------------------------------------------------------------------------------
 
 
-@operator("cross_entropy(Tensor input, Tensor target, Tensor? weight, float label_smoothing, str reduction)", namespace=None, opmath=True)
+@operator(
+    "cross_entropy(Tensor input, Tensor target, Tensor? weight, float label_smoothing, str reduction)",
+    namespace=None,
+    opmath=True,
+)
 def _soft_cross_entropy(input, target, weight, label_smoothing, reduction):
     dim = _class_dim(input)
     losses = sum((_normalizer(input, dim) - input) * _wanted(input, target, weight, label_smoothing, dim), dim)
@@ -206,7 +214,7 @@ def _(grad, saved):
     return to_input, to_target * _along(weight, input, dim), None
 
 
-# -- the public functions of classes -----------------------------------------------------------------------------------------
+# -- the public functions of classes -------------------------------------------------------------------------
 
 
 def _check_classes(name: str, input, target, weight) -> None:
@@ -225,30 +233,46 @@ def _check_classes(name: str, input, target, weight) -> None:
     elif target.ndim:
         if target.ndim == 1 and target.shape[0] == 1:
             return
-        raise ValueError(f"{name}(): expected a 0-dim target for an input of shape {list(input.shape)}, got {list(target.shape)}")
+        raise ValueError(
+            f"{name}(): expected a 0-dim target for an input of shape {list(input.shape)}, got {list(target.shape)}"
+        )
     _check_weight(name, input, weight)
 
 
 def _check_weight(name: str, input, weight) -> None:
     classes = input.shape[_class_dim(input)]
     if weight is not None and tuple(weight.shape) != (classes,):
-        raise RuntimeError(f"{name}(): weight tensor should be defined either for all {classes} classes or no classes but got weight "
-                           f"tensor of shape: {list(weight.shape)}")
+        raise RuntimeError(
+            f"{name}(): weight tensor should be defined either for all {classes} classes or no classes but "
+            "got weight "
+            f"tensor of shape: {list(weight.shape)}"
+        )
 
 
 def _printed(d) -> str:
     from .elementwise import _PRINTED
+
     return _PRINTED.get(d.name, d.name)
 
 
 @function("nn.functional")
-def cross_entropy(input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean",
-                  label_smoothing: float = 0.0):
-    """The cross entropy of logits ``input`` ``(N, C, ...)`` or ``(C,)`` with class indices or class probabilities.
+def cross_entropy(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index: int = -100,
+    reduce=None,
+    reduction: str = "mean",
+    label_smoothing: float = 0.0,
+):
+    """The cross entropy of logits ``input`` ``(N, C, ...)`` or ``(C,)`` with class indices or class
+    probabilities.
 
-    ``target`` has class indices (int64, without the class dimension; ``ignore_index`` ones count for nothing) or, with the shape and
-    a floating dtype like ``input``, probabilities. ``weight`` ``(C,)`` scales classes; a mean divides by the total weight.
-    ``label_smoothing`` in [0, 1] mixes the target with the uniform distribution.
+    ``target`` has class indices (int64, without the class dimension; ``ignore_index`` ones count for nothing)
+    or, with the shape and a floating dtype like ``input``, probabilities. ``weight`` ``(C,)`` scales classes;
+    a mean divides by the total weight. ``label_smoothing`` in [0, 1] mixes the target with the uniform
+    distribution.
     """
     reduction = reduction_name(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
@@ -259,7 +283,9 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index: i
         _check_weight("cross_entropy_loss", input, weight)
         return _soft_cross_entropy(input, target, weight, label_smoothing, reduction)
     if input.shape == target.shape and input.ndim:
-        raise RuntimeError(f"Expected floating point type for target with class probabilities, got {_printed(target.dtype)}")
+        raise RuntimeError(
+            f"Expected floating point type for target with class probabilities, got {_printed(target.dtype)}"
+        )
     _check_classes("cross_entropy_loss", input, target, weight)
     if input.ndim == 1 and target.ndim:
         target = reshaped(target, ())
@@ -267,8 +293,17 @@ def cross_entropy(input, target, weight=None, size_average=None, ignore_index: i
 
 
 @function("nn.functional")
-def nll_loss(input, target, weight=None, size_average=None, ignore_index: int = -100, reduce=None, reduction: str = "mean"):
-    """The negative log likelihood of class indices ``target`` under log-probabilities ``input`` ``(N, C, ...)`` or ``(C,)``."""
+def nll_loss(
+    input,
+    target,
+    weight=None,
+    size_average=None,
+    ignore_index: int = -100,
+    reduce=None,
+    reduction: str = "mean",
+):
+    """The negative log likelihood of class indices ``target`` under log-probabilities ``input`` ``(N, C,
+    ...)`` or ``(C,)``."""
     reduction = reduction_name(reduction, size_average, reduce)
     _check_classes("nll_loss", input, target, weight)
     if input.ndim == 1 and target.ndim:
@@ -277,11 +312,22 @@ def nll_loss(input, target, weight=None, size_average=None, ignore_index: int = 
 
 
 @function("nn.functional")
-def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weight=None, reduction: str = "mean", ignore_index=None,
-                         label_smoothing: float = 0.0, options=None):
+def linear_cross_entropy(
+    input,
+    linear_weight,
+    target,
+    *,
+    linear_bias=None,
+    weight=None,
+    reduction: str = "mean",
+    ignore_index=None,
+    label_smoothing: float = 0.0,
+    options=None,
+):
     """``cross_entropy(linear(input, linear_weight, linear_bias), target)``.
 
-    ``linear_weight`` is ``(C, in_features)``, or ``(C, d1, ..., in_features)`` for logits ``(N, C, d1, ...)``.
+    ``linear_weight`` is ``(C, in_features)``, or ``(C, d1, ..., in_features)`` for logits ``(N, C, d1,
+    ...)``.
     """
     if options is not None:
         raise NotImplementedError("flambeau: linear_cross_entropy: argument options is not supported yet")
@@ -291,4 +337,6 @@ def linear_cross_entropy(input, linear_weight, target, *, linear_bias=None, weig
     if linear_bias is not None:
         logits = logits + linear_bias
     ignored = -100 if ignore_index is None else ignore_index
-    return cross_entropy(logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing)
+    return cross_entropy(
+        logits, target, weight, ignore_index=ignored, reduction=reduction, label_smoothing=label_smoothing
+    )

@@ -27,7 +27,10 @@ def _lead_dims(input, normalized_shape) -> tuple[int, ...]:
     return tuple(range(input.ndim - len(normalized_shape)))
 
 
-@operator("native_layer_norm(Tensor input, any normalized_shape, Tensor? weight, Tensor? bias, float eps)", namespace=None)
+@operator(
+    "native_layer_norm(Tensor input, any normalized_shape, Tensor? weight, Tensor? bias, float eps)",
+    namespace=None,
+)
 def _layer_norm(input, normalized_shape, weight, bias, eps):
     """The normalized rows; the mean and the inverse standard deviation of each."""
     dims = _row_dims(input, normalized_shape)
@@ -66,22 +69,30 @@ _layer_norm.operator.node_name = "NativeLayerNormBackward0"
 def _check_normalized_shape(name: str, input, normalized_shape, **parameters) -> tuple[int, ...]:
     shape = (normalized_shape,) if isinstance(normalized_shape, int) else tuple(normalized_shape)
     if not shape:
-        raise RuntimeError("Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
-                           f"but got normalized_shape = {list(shape)}")
+        raise RuntimeError(
+            "Expected normalized_shape to be at least 1-dimensional, i.e., containing at least one element, "
+            f"but got normalized_shape = {list(shape)}"
+        )
     for parameter, value in parameters.items():
         if value is not None and tuple(value.shape) != shape:
-            raise RuntimeError(f"Expected {parameter} to be of same shape as normalized_shape, but got {parameter} of shape "
-                               f"{list(value.shape)} and normalized_shape = {list(shape)}")
-    if input.ndim < len(shape) or tuple(input.shape[input.ndim - len(shape):]) != shape:
-        raise RuntimeError(f"Given normalized_shape={list(shape)}, expected input with shape [*, {', '.join(map(str, shape))}], but got "
-                           f"input of size{list(input.shape)}")
+            raise RuntimeError(
+                f"Expected {parameter} to be of same shape as normalized_shape, but got {parameter} of "
+                "shape "
+                f"{list(value.shape)} and normalized_shape = {list(shape)}"
+            )
+    if input.ndim < len(shape) or tuple(input.shape[input.ndim - len(shape) :]) != shape:
+        raise RuntimeError(
+            f"Given normalized_shape={list(shape)}, expected input with shape [*, "
+            f"{', '.join(map(str, shape))}], but got "
+            f"input of size{list(input.shape)}"
+        )
     return shape
 
 
 @function("nn.functional")
 def layer_norm(input, normalized_shape, weight=None, bias=None, eps: float = 1e-5):
-    """Rows (the last dimensions, of shape ``normalized_shape``) shifted and scaled to mean 0 and variance 1, then
-    ``* weight + bias``. The variance is the biased one; ``eps`` is added to it."""
+    """Rows (the last dimensions, of shape ``normalized_shape``) shifted and scaled to mean 0 and variance 1,
+    then ``* weight + bias``. The variance is the biased one; ``eps`` is added to it."""
     shape = _check_normalized_shape("layer_norm", input, normalized_shape, weight=weight, bias=bias)
     return _layer_norm(input, shape, weight, bias, eps)[0]
 
@@ -114,7 +125,8 @@ _rms_norm.operator.differentiable_results = (True, False)
 
 @function("nn.functional")
 def rms_norm(input, normalized_shape, weight=None, eps: float | None = None):
-    """Rows (the last dimensions, of shape ``normalized_shape``) divided by ``sqrt(mean(row**2) + eps)``, then ``* weight``.
+    """Rows (the last dimensions, of shape ``normalized_shape``) divided by ``sqrt(mean(row**2) + eps)``, then
+    ``* weight``.
 
     ``eps`` defaults to that of the dtype.
     """
@@ -145,7 +157,7 @@ def _as_input(input, results):
     return tuple([r.to(input.dtype) for r in results])
 
 
-# -- groups of channels --------------------------------------------------------------------------------------------------------
+# -- groups of channels --------------------------------------------------------------------------------------
 
 
 def _groups(x, groups: int):
@@ -200,21 +212,26 @@ def _check_channels(name: str, input, **parameters) -> None:
     channels = input.shape[1]
     for parameter, value in parameters.items():
         if value is not None and tuple(value.shape) != (channels,):
-            raise RuntimeError(f"{name}: expected {parameter} to be a vector of size equal to the number of channels in input, {channels}, "
-                               f"but got {parameter} of shape {list(value.shape)} and input of shape {list(input.shape)}")
+            raise RuntimeError(
+                f"{name}: expected {parameter} to be a vector of size equal to the number of channels in "
+                f"input, {channels}, "
+                f"but got {parameter} of shape {list(value.shape)} and input of shape {list(input.shape)}"
+            )
 
 
 @function("nn.functional")
 def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5):
-    """The channels (dimension 1) of each sample, in ``num_groups`` groups, shifted and scaled to mean 0 and variance 1; then
-    ``* weight + bias`` for each channel."""
+    """The channels (dimension 1) of each sample, in ``num_groups`` groups, shifted and scaled to mean 0 and
+    variance 1; then ``* weight + bias`` for each channel."""
     if input.ndim < 2:
         raise RuntimeError(f"Expected at least 2 dimensions for input tensor but received {input.ndim}")
     if num_groups <= 0:
         raise RuntimeError(f"Expected num groups to be greater than 0, got {num_groups}")
     if input.shape[1] % num_groups:
-        raise RuntimeError(f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
-                           f"{list(input.shape)} and num_groups={num_groups}")
+        raise RuntimeError(
+            f"Expected number of channels in input to be divisible by num_groups, but got input of shape "
+            f"{list(input.shape)} and num_groups={num_groups}"
+        )
     _check_channels("group_norm", input, weight=weight, bias=bias)
     if input.shape[0] and input.numel() // input.shape[0] // num_groups * input.shape[0] == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
@@ -231,15 +248,18 @@ def _torch_group_norm(input, num_groups: int, weight=None, bias=None, eps: float
 
 @function()
 def native_group_norm(input, weight, bias, N: int, C: int, HxW: int, group: int, eps: float):
-    """``group_norm`` of ``N`` samples of ``C`` channels, and the mean and inverse standard deviation ``(N, group)``."""
+    """``group_norm`` of ``N`` samples of ``C`` channels, and the mean and inverse standard deviation ``(N,
+    group)``."""
     if input.numel() != N * C * HxW:
-        raise RuntimeError(f"Expected X.numel() == N * C * HxW to be true, but got {input.numel()} elements for {N}, {C}, {HxW}")
+        raise RuntimeError(
+            f"Expected X.numel() == N * C * HxW to be true, but got {input.numel()} elements for {N}, {C}, {HxW}"
+        )
     if not input.numel():
         return input.clone(), zeros((N, group), dtype=input.dtype), zeros((N, group), dtype=input.dtype)
     return _as_input(input, _group_norm(input, weight, bias, group, eps)[:3])
 
 
-# -- batches -------------------------------------------------------------------------------------------------------------------
+# -- batches -------------------------------------------------------------------------------------------------
 
 
 @operator("native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, float eps)", namespace=None)
@@ -280,7 +300,10 @@ _batch_norm.operator.differentiable_results = (True, False, False, False)
 _batch_norm.operator.node_name = "NativeBatchNormBackward0"
 
 
-@operator("batch_norm(Tensor input, Tensor running_mean, Tensor running_var, Tensor? weight, Tensor? bias, float eps)", namespace=None)
+@operator(
+    "batch_norm(Tensor input, Tensor running_mean, Tensor running_var, Tensor? weight, Tensor? bias, float eps)",
+    namespace=None,
+)
 def _fixed_batch_norm(input, running_mean, running_var, weight, bias, eps):
     x = compute(input)
     y = (x - _channels(running_mean, x)) * (_channels(running_var, x) + eps).rsqrt()
@@ -319,11 +342,21 @@ def _update_running(running, seen, momentum: float) -> None:
 
 
 @function("nn.functional")
-def batch_norm(input, running_mean, running_var, weight=None, bias=None, training: bool = False, momentum: float = 0.1, eps: float = 1e-5):
+def batch_norm(
+    input,
+    running_mean,
+    running_var,
+    weight=None,
+    bias=None,
+    training: bool = False,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+):
     """Each channel (dimension 1) shifted and scaled to mean 0 and variance 1, then ``* weight + bias``.
 
-    While training, by the batch's own statistics, and the running ones (where given) move towards them by ``momentum`` in place
-    (the variance unbiased); else by the running ones. ``ValueError`` for one value per channel while training.
+    While training, by the batch's own statistics, and the running ones (where given) move towards them by
+    ``momentum`` in place (the variance unbiased); else by the running ones. ``ValueError`` for one value per
+    channel while training.
     """
     if input.ndim < 2:
         if input.numel():
@@ -332,7 +365,12 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
     count = input.numel() // input.shape[1] if input.shape[1] else 0
     if training and count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
-    for name, value in (("running_mean", running_mean), ("running_var", running_var), ("weight", weight), ("bias", bias)):
+    for name, value in (
+        ("running_mean", running_mean),
+        ("running_var", running_var),
+        ("weight", weight),
+        ("bias", bias),
+    ):
         if value is not None and value.numel() != input.shape[1]:
             raise RuntimeError(f"{name} should contain {input.shape[1]} elements not {value.numel()}")
         if value is None and not training and name.startswith("running"):
@@ -347,14 +385,24 @@ def batch_norm(input, running_mean, running_var, weight=None, bias=None, trainin
 
 
 @function(name="batch_norm")
-def _torch_batch_norm(input, weight, bias, running_mean, running_var, training: bool, momentum: float, eps: float, cudnn_enabled: bool):
+def _torch_batch_norm(
+    input,
+    weight,
+    bias,
+    running_mean,
+    running_var,
+    training: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+):
     """As ``nn.functional.batch_norm``; ``cudnn_enabled`` is a hint that a CPU has no use for."""
     return batch_norm(input, running_mean, running_var, weight, bias, training, momentum, eps)
 
 
 @function()
 def native_batch_norm(input, weight, bias, running_mean, running_var, training: bool, momentum: float, eps: float):
-    """``batch_norm``, and the mean and inverse standard deviation of each channel (empty when not training)."""
+    """``batch_norm``, the mean and the inverse standard deviation of each channel (empty unless training)."""
     if not training:
         none = zeros(0, dtype=input.dtype)
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps), none, none
@@ -367,11 +415,20 @@ def native_batch_norm(input, weight, bias, running_mean, running_var, training: 
 
 
 @function("nn.functional")
-def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=None, use_input_stats: bool = True, momentum: float = 0.1,
-                  eps: float = 1e-5):
+def instance_norm(
+    input,
+    running_mean=None,
+    running_var=None,
+    weight=None,
+    bias=None,
+    use_input_stats: bool = True,
+    momentum: float = 0.1,
+    eps: float = 1e-5,
+):
     """Each channel of each sample shifted and scaled to mean 0 and variance 1, then ``* weight + bias``.
 
-    Running statistics, where given, move towards the samples' mean ones; with ``use_input_stats=False`` they are used instead.
+    Running statistics, where given, move towards the samples' mean ones; with ``use_input_stats=False`` they
+    are used instead.
     """
     if not use_input_stats:
         if running_mean is None or running_var is None:
@@ -391,22 +448,36 @@ def instance_norm(input, running_mean=None, running_var=None, weight=None, bias=
 
 
 @function(name="instance_norm")
-def _torch_instance_norm(input, weight, bias, running_mean, running_var, use_input_stats: bool, momentum: float, eps: float,
-                         cudnn_enabled: bool):
+def _torch_instance_norm(
+    input,
+    weight,
+    bias,
+    running_mean,
+    running_var,
+    use_input_stats: bool,
+    momentum: float,
+    eps: float,
+    cudnn_enabled: bool,
+):
     """As ``nn.functional.instance_norm``; ``cudnn_enabled`` is a hint that a CPU has no use for."""
     return instance_norm(input, running_mean, running_var, weight, bias, use_input_stats, momentum, eps)
 
 
-# -- neighbouring channels -----------------------------------------------------------------------------------------------------
+# -- neighbouring channels -----------------------------------------------------------------------------------
 
 
-@operator("local_response_norm(Tensor input, int size, float alpha, float beta, float k)", namespace=None, opmath=True)
+@operator(
+    "local_response_norm(Tensor input, int size, float alpha, float beta, float k)",
+    namespace=None,
+    opmath=True,
+)
 def _local_response_norm(input, size, alpha, beta, k):
     return input / (_neighbours(input * input, size) * (alpha / size) + k).pow(beta)
 
 
 def _neighbours(x, size: int, mirrored: bool = False):
-    """For each channel the sum over the ``size`` channels around it (``size // 2`` of them before it, or after it if mirrored)."""
+    """For each channel the sum over the ``size`` channels around it (``size // 2`` of them before it, or
+    after it if mirrored)."""
     channels = x.shape[1]
     before = size // 2 if not mirrored else (size - 1) // 2
     total = zeros(tuple(x.shape), dtype=x.dtype)

@@ -64,28 +64,40 @@ _vector_norm.operator.node_name = "LinalgVectorNormBackward0"
 
 def _check_vector_norm(input, ord, dim, dtype) -> None:
     if input.dtype.category < 2:
-        raise RuntimeError(f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {_printed(input.dtype)}")
+        raise RuntimeError(
+            f"linalg.vector_norm: Expected a floating point or complex tensor as input. Got {_printed(input.dtype)}"
+        )
     if dtype is not None:
         if dtype.category < 2:
             raise RuntimeError(f"linalg.vector_norm: dtype should be floating point or complex. Got {_printed(dtype)}")
         if dtype.is_complex != input.dtype.is_complex:
-            raise RuntimeError(f"linalg.vector_norm: dtype should be {'complex' if input.dtype.is_complex else 'real'} for "
-                               f"{'complex' if input.dtype.is_complex else 'real'} inputs, but got {_printed(dtype)}")
+            raise RuntimeError(
+                f"linalg.vector_norm: dtype should be {'complex' if input.dtype.is_complex else 'real'} for "
+                f"{'complex' if input.dtype.is_complex else 'real'} inputs, but got {_printed(dtype)}"
+            )
         if dtype.itemsize < input.dtype.itemsize or not can_cast(input.dtype, dtype):
-            raise RuntimeError(f"linalg.vector_norm: the dtype of the input ({_printed(input.dtype)}) should be convertible without "
-                               f"narrowing to the specified dtype ({_printed(dtype)})")
+            raise RuntimeError(
+                f"linalg.vector_norm: the dtype of the input ({_printed(input.dtype)}) should be "
+                "convertible without "
+                f"narrowing to the specified dtype ({_printed(dtype)})"
+            )
     if ord < 0 or ord == math.inf:
         empty = [d for d in reduced_dims("linalg.vector_norm", dim, input.ndim) if input.shape[d] == 0]
         if empty and (dim is None or dim == () or not input.numel()):
-            raise RuntimeError(f"linalg.vector_norm cannot compute the {ord} norm on the dimension {empty[0]} because this dimension is "
-                               "empty and the operation does not have an identity")
+            raise RuntimeError(
+                f"linalg.vector_norm cannot compute the {ord} norm on the dimension {empty[0]} because this "
+                "dimension is "
+                "empty and the operation does not have an identity"
+            )
 
 
 @function("linalg")
 def vector_norm(x, ord=2, dim=None, keepdim: bool = False, *, dtype=None, out=None):
-    """``sum(|x|**ord) ** (1 / ord)`` over ``dim`` (an int, several, or all as one vector); ``ord`` inf, -inf and 0 as limits.
+    """``sum(|x|**ord) ** (1 / ord)`` over ``dim`` (an int, several, or all as one vector); ``ord`` inf, -inf
+    and 0 as limits.
 
-    The sum is taken in ``dtype`` if given. Raises ``RuntimeError`` for integers and for ``ord`` without identity on nothing.
+    The sum is taken in ``dtype`` if given. Raises ``RuntimeError`` for integers and for ``ord`` without
+    identity on nothing.
     """
     if isinstance(ord, str):
         raise TypeError(f"linalg_vector_norm(): argument 'ord' (position 2) must be Number, not {type(ord).__name__}")
@@ -95,16 +107,22 @@ def vector_norm(x, ord=2, dim=None, keepdim: bool = False, *, dtype=None, out=No
     return result if out is None else write_out("linalg_vector_norm", result, out)
 
 
-# -- matrices ------------------------------------------------------------------------------------------------------------------
+# -- matrices ------------------------------------------------------------------------------------------------
 
 
 @function("linalg")
 def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim: bool = False, *, dtype=None, out=None):
-    """The norm of matrices in the two dimensions ``dim``: ``fro``, ``nuc``, inf, -inf, 1, -1 (sums), 2, -2 (singular values)."""
+    """The norm of matrices in the two dimensions ``dim``: ``fro``, ``nuc``, inf, -inf, 1, -1 (sums), 2, -2
+    (singular values)."""
     if A.ndim < 2:
-        raise RuntimeError(f"linalg.matrix_norm: The input tensor A must have at least 2 dimensions. Got a tensor with {A.ndim} dimensions")
+        raise RuntimeError(
+            "linalg.matrix_norm: The input tensor A must have at least 2 dimensions. Got a tensor with "
+            f"{A.ndim} dimensions"
+        )
     if A.dtype.category < 2:
-        raise RuntimeError(f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {_printed(A.dtype)}")
+        raise RuntimeError(
+            f"linalg.matrix_norm: Expected a floating point or complex tensor as input. Got {_printed(A.dtype)}"
+        )
     if isinstance(dim, int) or len(dim) != 2:
         raise RuntimeError("linalg.matrix_norm: dim must be a 2-tuple of ints")
     rows, columns = [wrap_dim(d, A.ndim) for d in dim]
@@ -136,13 +154,15 @@ def _matrix_norm(A, ord, rows: int, columns: int, keepdim: bool):
 
 @function("linalg", name="norm")
 def linalg_norm(A, ord=None, dim=None, keepdim: bool = False, *, out=None, dtype=None):
-    """A vector or matrix norm: of all elements by default; of matrices where ``ord`` is a string, ``dim`` has two entries, or ``A``
-    is a matrix and ``ord`` is given."""
+    """A vector or matrix norm: of all elements by default; of matrices where ``ord`` is a string, ``dim`` has
+    two entries, or ``A`` is a matrix and ``ord`` is given."""
     dims = (dim,) if isinstance(dim, int) else None if dim is None else tuple(dim)
     if dims is not None and ord is not None and len(dims) not in (1, 2):
         raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}")
     if dims is None and ord is not None and A.ndim not in (1, 2):
-        raise RuntimeError(f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D.")
+        raise RuntimeError(
+            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
+        )
     if ord is not None and ((dims is not None and len(dims) == 2) or (dims is None and A.ndim == 2)):
         result = matrix_norm(A, ord, dims or (0, 1), keepdim, dtype=dtype)
     elif isinstance(ord, str):
@@ -154,11 +174,14 @@ def linalg_norm(A, ord=None, dim=None, keepdim: bool = False, *, out=None, dtype
 
 @function()
 def norm(input, p="fro", dim=None, keepdim: bool = False, out=None, dtype=None):
-    """The ``p``-norm over ``dim``, or of all elements as one vector; ``p`` a number, "fro" or "nuc" (of matrices)."""
+    """The ``p``-norm over ``dim``, or of all elements as one vector; ``p`` a number, "fro" or "nuc" (of
+    matrices)."""
     if p == "nuc":
         dims = (0, 1) if dim is None else tuple(dim)
         if dim is None and input.ndim != 2 or len(dims) != 2:
-            raise IndexError(f"norm(): the nuclear norm needs two dimensions, got input of {input.ndim} dimensions and dim={dim}")
+            raise IndexError(
+                f"norm(): the nuclear norm needs two dimensions, got input of {input.ndim} dimensions and dim={dim}"
+            )
         result = matrix_norm(input, "nuc", dims, keepdim, dtype=dtype)
     elif isinstance(p, str) and p != "fro":
         raise RuntimeError(f"only valid string values are 'fro' and 'nuc', found {p}")
@@ -173,7 +196,7 @@ def _norm_method(self, p="fro", dim=None, keepdim: bool = False, dtype=None):
     return norm(self, p, dim, keepdim, dtype=dtype)
 
 
-# -- distances and scaling -----------------------------------------------------------------------------------------------------
+# -- distances and scaling -----------------------------------------------------------------------------------
 
 
 @function(method=True)

@@ -17,7 +17,7 @@ from .return_types import named_result
 from .selection import where
 from .sorting import check_pickable, picking_operator, sort
 
-# -- median and mode -----------------------------------------------------------------------------------------------------------
+# -- median and mode -----------------------------------------------------------------------------------------
 
 
 def _nan_counts(array, dim: int):
@@ -75,12 +75,21 @@ def _of_all(op, input):
     return op.function(reshaped(input, (-1,)), 0, False)[0]
 
 
-median = _picker("median", _median_rank, True,
-                 "The middle element (the lower of two; NaN if there is one) of all, or along ``dim`` as ``return_types.median``.")
+median = _picker(
+    "median",
+    _median_rank,
+    True,
+    "The middle element (the lower of two; NaN if there is one) of all, or along ``dim`` as ``return_types.median``.",
+)
 nanmedian = _picker("nanmedian", _nanmedian_rank, True, "The median of the elements that are not NaN.")
-mode = _picker("mode", _mode_rank, False, "The most frequent value along ``dim`` (-1) and the position of its last occurrence.")
+mode = _picker(
+    "mode",
+    _mode_rank,
+    False,
+    "The most frequent value along ``dim`` (-1) and the position of its last occurrence.",
+)
 
-# -- quantiles -----------------------------------------------------------------------------------------------------------------
+# -- quantiles -----------------------------------------------------------------------------------------------
 
 _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 
@@ -88,13 +97,16 @@ _INTERPOLATIONS = ("linear", "lower", "higher", "midpoint", "nearest")
 def _check_quantile(name: str, input, q, interpolation: str):
     """``q`` as a tensor."""
     if interpolation not in _INTERPOLATIONS:
-        raise RuntimeError(f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}")
+        raise RuntimeError(
+            f"{name}() interpolation must be one of linear, lower, higher, midpoint or nearest, but got {interpolation}"
+        )
     if input.dtype.name not in ("float32", "float64"):
         raise RuntimeError(f"{name}() input tensor must be either float or double dtype")
     if not isinstance(q, Tensor):
         if not 0 <= q <= 1:
             raise RuntimeError(f"{name}() q must be in the range [0, 1] but got {q}")
         from .creation import tensor
+
         return tensor(float(q), dtype=input.dtype)
     if q.ndim > 1:
         raise RuntimeError(f"{name}() q must be a scalar or 1D tensor")
@@ -147,9 +159,11 @@ def _result_shape(input, dim, keepdim: bool) -> tuple[int, ...]:
 
 @function(method=True)
 def quantile(input, q, dim=None, keepdim: bool = False, *, interpolation: str = "linear", out=None):
-    """The ``q``-th quantiles (a number or a 1-dim tensor in [0, 1]) of all elements or along ``dim``; NaN where there is one.
+    """The ``q``-th quantiles (a number or a 1-dim tensor in [0, 1]) of all elements or along ``dim``; NaN
+    where there is one.
 
-    Several quantiles make a new first dimension. ``interpolation`` between neighbours: linear, lower, higher, midpoint, nearest.
+    Several quantiles make a new first dimension. ``interpolation`` between neighbours: linear, lower, higher,
+    midpoint, nearest.
     """
     result = _quantile("quantile", input, q, dim, keepdim, interpolation, False)
     return result if out is None else write_out("quantile", result, out)

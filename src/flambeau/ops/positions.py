@@ -18,7 +18,9 @@ def _reference(code, arrays, numbers):
     return (np.arange(code.outputs[0].shape[0], dtype=np.int64),)
 
 
-_positions = publish(Operator("positions(int size)", infer=_infer, reference=_reference, lowering="positions"), namespace=None)
+_positions = publish(
+    Operator("positions(int size)", infer=_infer, reference=_reference, lowering="positions"), namespace=None
+)
 
 
 def positions(size: int):

@@ -1,7 +1,7 @@
 """Reductions: ``sum``, ``prod``, extrema and their positions, ``any``, ``all``.
 
-The primitives are ``Reduce`` instructions over a set of dimensions; everything else that reduces is composed of them
-and of elementwise operators, so that it fuses into one pass over rows.
+The primitives are ``Reduce`` instructions over a set of dimensions; everything else that reduces is composed
+of them and of elementwise operators, so that it fuses into one pass over rows.
 """
 
 from __future__ import annotations
@@ -21,8 +21,8 @@ from .operator import Operator, operator, publish
 from .overrides import write_out
 from .positions import positions
 from .registry import NAMESPACES, function
-from .return_types import named_result
 from .reshaping import reshaped
+from .return_types import named_result
 from .schema import describe
 from .selection import where
 from .views import _expand
@@ -52,7 +52,7 @@ def reduced_shape(shape, dims: tuple[int, ...], keepdim: bool) -> tuple[int, ...
 
 
 def with_dims(x: Tensor, shape, dims: tuple[int, ...]) -> Tensor:
-    """A reduction's result with its reduced dimensions back as ones, so that it broadcasts against ``shape``."""
+    """A reduction's result with its reduced dimensions back as ones, to broadcast against ``shape``."""
     return reshaped(x, reduced_shape(shape, dims, True))
 
 
@@ -61,7 +61,7 @@ def spread(x: Tensor, shape, dims: tuple[int, ...]) -> Tensor:
     return _expand(with_dims(x, shape, dims), tuple(shape))
 
 
-# -- the primitives ----------------------------------------------------------------------------------------------------------
+# -- the primitives --------------------------------------------------------------------------------------
 
 
 _MEANINGS = {
@@ -87,8 +87,8 @@ def _reference(code, arrays, numbers):
 
 
 class Reduction(Operator):
-    """A reduction primitive: ``name(Tensor input, any dim, bool keepdim, ...)``. ``dtype_rule(op, spec, values)``
-    gives the computing dtype and that of the result."""
+    """A reduction primitive: ``name(Tensor input, any dim, bool keepdim, ...)``. ``dtype_rule(op, spec,
+    values)`` gives the computing dtype and that of the result."""
 
     def __init__(self, schema: str, kind: str, dtype_rule, needs_elements: bool):
         super().__init__(schema, infer=self._shape, reference=_reference)
@@ -105,6 +105,8 @@ class Reduction(Operator):
         (spec,) = specs
         compute, out = self.dtype_rule(self, spec, values)
         dims = reduced_dims(self.name, values[1], spec.ndim)
+        if values[1] == () and self.kind in ("any", "all"):
+            dims = ()  # here, unlike elsewhere, no dimensions are none
         if self.needs_elements:
             check_has_elements(self.name, spec.shape, dims, values[1])
         shape = reduced_shape(spec.shape, dims, values[2])
@@ -130,8 +132,11 @@ def check_has_elements(name: str, shape, dims: tuple[int, ...], dim) -> None:
     if not any(shape[d] == 0 for d in dims):
         return
     if dim is None or dim == ():
-        raise RuntimeError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the reduction dim "
-                           "with the 'dim' argument.")
+        raise RuntimeError(
+            f"{name}(): Expected reduction dim to be specified for input.numel() == 0. Specify the "
+            "reduction dim "
+            "with the 'dim' argument."
+        )
     empty = next(d for d in dims if shape[d] == 0)
     raise IndexError(f"{name}(): Expected reduction dim {empty} to have non-zero size.")
 
@@ -179,10 +184,16 @@ def counted_node(base: str):
     return lambda values: f"{base}Backward{0 if values[1] is None else 1}"
 
 
-# -- sum and prod ------------------------------------------------------------------------------------------------------------
+# -- sum and prod ----------------------------------------------------------------------------------------
 
-sum = reduction("sum(Tensor input, any dim=None, bool keepdim=False, *, dtype? dtype=None)", "sum", _accumulating, method=True, out=True,
-                doc="The sum over ``dim`` (an int, several, or all). Integers and bools add up in int64 unless ``dtype`` is given.")
+sum = reduction(
+    "sum(Tensor input, any dim=None, bool keepdim=False, *, dtype? dtype=None)",
+    "sum",
+    _accumulating,
+    method=True,
+    out=True,
+    doc="The sum over ``dim`` (an int, several, or all). Integers and bools add up in int64 unless ``dtype`` is given.",
+)
 
 
 sum.operator.node_name = counted_node("Sum")
@@ -193,7 +204,12 @@ def _(grad, saved):
     return spread(grad, saved.input.shape, saved_dims(saved))
 
 
-_prod = reduction("prod(Tensor input, any dim=None, bool keepdim=False, *, dtype? dtype=None)", "prod", _accumulating, namespace=None)
+_prod = reduction(
+    "prod(Tensor input, any dim=None, bool keepdim=False, *, dtype? dtype=None)",
+    "prod",
+    _accumulating,
+    namespace=None,
+)
 
 
 _prod.operator.node_name = counted_node("Prod")
@@ -229,23 +245,53 @@ def _others(x, dims: tuple[int, ...]):
 
 @function(method=True)
 def prod(input, dim=None, keepdim: bool = False, *, dtype=None, out=None):
-    """The product over ``dim`` (one dimension, or all). Integers and bools multiply in int64 unless ``dtype`` is given."""
+    """The product over ``dim`` (one dimension, or all). Integers and bools multiply in int64 unless ``dtype``
+    is given."""
     if isinstance(dim, (tuple, list)):
         raise TypeError(f"prod(): argument 'dim' (position 2) must be int, not {describe(dim)}")
     result = _prod(input, dim, keepdim, dtype=dtype)
     return result if out is None else write_out("prod", result, out)
 
 
-# -- extrema -----------------------------------------------------------------------------------------------------------------
+# -- extrema ---------------------------------------------------------------------------------------------
 
-_EXTREMUM = ("The {0} over ``dim`` (an int, several, or all); NaN where there is one. The gradient is shared evenly among equal "
-             "elements. Raises ``IndexError`` where a reduced dimension is empty.")
-amax = reduction("amax(Tensor input, any dim=(), bool keepdim=False)", "max", _ordered, doc=_EXTREMUM.format("largest"),
-                 needs_elements=True, method=True, out=True)
-amin = reduction("amin(Tensor input, any dim=(), bool keepdim=False)", "min", _ordered, doc=_EXTREMUM.format("smallest"),
-                 needs_elements=True, method=True, out=True)
-_max_of_all = reduction("max(Tensor input, any dim=None, bool keepdim=False)", "max", _ordered, needs_elements=True, namespace=None)
-_min_of_all = reduction("min(Tensor input, any dim=None, bool keepdim=False)", "min", _ordered, needs_elements=True, namespace=None)
+_EXTREMUM = (
+    "The {0} over ``dim`` (an int, several, or all); NaN where there is one. The gradient is shared evenly "
+    "among equal "
+    "elements. Raises ``IndexError`` where a reduced dimension is empty."
+)
+amax = reduction(
+    "amax(Tensor input, any dim=(), bool keepdim=False)",
+    "max",
+    _ordered,
+    doc=_EXTREMUM.format("largest"),
+    needs_elements=True,
+    method=True,
+    out=True,
+)
+amin = reduction(
+    "amin(Tensor input, any dim=(), bool keepdim=False)",
+    "min",
+    _ordered,
+    doc=_EXTREMUM.format("smallest"),
+    needs_elements=True,
+    method=True,
+    out=True,
+)
+_max_of_all = reduction(
+    "max(Tensor input, any dim=None, bool keepdim=False)",
+    "max",
+    _ordered,
+    needs_elements=True,
+    namespace=None,
+)
+_min_of_all = reduction(
+    "min(Tensor input, any dim=None, bool keepdim=False)",
+    "min",
+    _ordered,
+    needs_elements=True,
+    namespace=None,
+)
 
 
 def _shared(grad, saved):
@@ -264,8 +310,20 @@ for _extremum in (amax, amin, _max_of_all, _min_of_all):
 _max_of_all.operator.node_name, _min_of_all.operator.node_name = "MaxBackward1", "MinBackward1"
 
 
-_argmax = reduction("argmax(Tensor input, any dim, bool keepdim=False)", "argmax", _position, needs_elements=True, namespace=None)
-_argmin = reduction("argmin(Tensor input, any dim, bool keepdim=False)", "argmin", _position, needs_elements=True, namespace=None)
+_argmax = reduction(
+    "argmax(Tensor input, any dim, bool keepdim=False)",
+    "argmax",
+    _position,
+    needs_elements=True,
+    namespace=None,
+)
+_argmin = reduction(
+    "argmin(Tensor input, any dim, bool keepdim=False)",
+    "argmin",
+    _position,
+    needs_elements=True,
+    namespace=None,
+)
 
 
 def _arg_extremum(name: str, primitive):
@@ -274,8 +332,10 @@ def _arg_extremum(name: str, primitive):
         if dim is not None:
             return primitive(input, dim, keepdim) if input.ndim else primitive(reshaped(input, (1,)), 0, False)
         if not input.numel():
-            raise IndexError(f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
-                             "Specify the reduction dim with the 'dim' argument.")
+            raise IndexError(
+                f"{name}(): Expected reduction dim to be specified for input.numel() == 0. "
+                "Specify the reduction dim with the 'dim' argument."
+            )
         found = primitive(reshaped(input, (-1,)), 0, False)
         return reshaped(found, (1,) * input.ndim) if keepdim else found
 
@@ -284,8 +344,9 @@ def _arg_extremum(name: str, primitive):
 
 argmax = _arg_extremum("argmax", _argmax)
 argmin = _arg_extremum("argmin", _argmin)
-argmax.__doc__ = "The position (int64) of the largest element along ``dim``, or in the flattened tensor; the first of equal ones."
-argmin.__doc__ = "The position (int64) of the smallest element along ``dim``, or in the flattened tensor; the first of equal ones."
+_POSITION = "The position (int64) of the {} element along ``dim``, or in the flattened tensor; the first of equal ones."
+argmax.__doc__ = _POSITION.format("largest")
+argmin.__doc__ = _POSITION.format("smallest")
 
 
 def put_at(grad, index, shape, dim: int):
@@ -296,13 +357,15 @@ def put_at(grad, index, shape, dim: int):
 
 
 def _extremum_along(name: str, value_of, position_of):
-    """``values, indices`` of an extremum along one dimension, as an operator whose gradient goes to the index."""
+    """``values, indices`` of an extremum along one dimension, as an operator whose gradient goes to the
+    index."""
     op = Operator(f"{name}(Tensor input, int dim, bool keepdim=False)")
 
     def body(input, dim, keepdim):
         if not input.ndim:
             wrap_dim(dim, 0)
             from .creation import zeros
+
             return input.clone(), zeros((), dtype=dtypes.int64)
         x = input.to(dtypes.uint8) if input.dtype is dtypes.bool_ else input
         return value_of(input, dim, keepdim), position_of(x, dim, keepdim)
@@ -346,8 +409,10 @@ def _extremum_function(name: str, over_all, along, elementwise: str):
         return result if out is None else write_out(name, result, out)
 
     extremum.__name__ = name
-    extremum.__doc__ = (f"``{name}(input)``: the {name}imum of all elements. ``{name}(input, dim)``: values and int64 indices along "
-                        f"``dim``, as ``return_types.{name}``. ``{name}(input, other)``: ``{elementwise}``.")
+    extremum.__doc__ = (
+        f"``{name}(input)``: the {name}imum of all elements. ``{name}(input, dim)``: values and int64 "
+        f"indices along ``dim``, as ``return_types.{name}``. ``{name}(input, other)``: ``{elementwise}``."
+    )
     return function(method=True)(extremum)
 
 
@@ -361,13 +426,16 @@ max_ = _extremum_function("max", _max_of_all, _max_along, "maximum")
 min_ = _extremum_function("min", _min_of_all, _min_along, "minimum")
 
 aminmax_result = named_result("aminmax", "min", "max")
-_aminmax = Operator("aminmax(Tensor input, int? dim, bool keepdim)", lambda x, dim, keepdim: (amin(x, dim, keepdim), amax(x, dim, keepdim)))
+_aminmax = Operator(
+    "aminmax(Tensor input, int? dim, bool keepdim)",
+    lambda x, dim, keepdim: (amin(x, dim, keepdim), amax(x, dim, keepdim)),
+)
 publish(_aminmax, namespace=None)
 
 
 @_aminmax.gradient
 def _(grads, saved):
-    x, dims = saved.input, saved_dims(saved)
+    x = saved.input
     total = None
     for grad, output in zip(grads, saved.outputs):
         part = _shared(grad, type(saved)(input=x, dim=saved.dim, output=output))
@@ -379,18 +447,46 @@ def _(grads, saved):
 def aminmax(input, *, dim=None, keepdim: bool = False, out=None):
     """The smallest and the largest element, of all or along ``dim``, as ``return_types.aminmax``."""
     if dim is None and not input.numel():
-        raise RuntimeError("aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity.")
+        raise RuntimeError(
+            "aminmax(): cannot compute aminmax over an empty dimension as the operation has no identity."
+        )
     result = aminmax_result(_aminmax(input, dim, keepdim))
     return result if out is None else write_out("aminmax", result, out)
 
 
-# -- any and all -------------------------------------------------------------------------------------------------------------
+# -- any and all -----------------------------------------------------------------------------------------
 
-any_ = reduction("any(Tensor input, any dim=None, bool keepdim=False)", "any", _truth, method=True, out=True,
-                doc="Whether any element along ``dim`` (an int, several, or all) is nonzero; bool, and uint8 of uint8.")
-all_ = reduction("all(Tensor input, any dim=None, bool keepdim=False)", "all", _truth, method=True, out=True,
-                doc="Whether all elements along ``dim`` (an int, several, or all) are nonzero; bool, and uint8 of uint8.")
+any_ = reduction(
+    "any(Tensor input, any dim=None, bool keepdim=False)",
+    "any",
+    _truth,
+    method=True,
+    out=True,
+    doc="Whether any element along ``dim`` (an int, several, or all) is nonzero; bool, and uint8 of uint8.",
+)
+all_ = reduction(
+    "all(Tensor input, any dim=None, bool keepdim=False)",
+    "all",
+    _truth,
+    method=True,
+    out=True,
+    doc="Whether all elements along ``dim`` (an int, several, or all) are nonzero; bool, and uint8 of uint8.",
+)
 for _flag in (any_, all_):
     _flag.operator.differentiable = False
 
-__all__ = ["amax", "amin", "any_", "all_", "argmax", "argmin", "max_", "min_", "prod", "reduced_dims", "spread", "sum", "with_dims"]
+__all__ = [
+    "amax",
+    "amin",
+    "any_",
+    "all_",
+    "argmax",
+    "argmin",
+    "max_",
+    "min_",
+    "prod",
+    "reduced_dims",
+    "spread",
+    "sum",
+    "with_dims",
+]

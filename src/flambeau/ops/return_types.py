@@ -16,7 +16,9 @@ class NamedResult(tuple):
     def __new__(cls, entries):
         entries = tuple(entries)
         if len(entries) != len(cls.names):
-            raise TypeError(f"{_SOURCE}.{cls.__name__}() takes a {len(cls.names)}-sequence ({len(entries)}-sequence given)")
+            raise TypeError(
+                f"{_SOURCE}.{cls.__name__}() takes a {len(cls.names)}-sequence ({len(entries)}-sequence given)"
+            )
         return tuple.__new__(cls, entries)
 
     def __repr__(self) -> str:
@@ -34,8 +36,15 @@ def _entry(position: int) -> property:
 def named_result(name: str, *fields: str) -> type[NamedResult]:
     """Declare ``torch.return_types.<name>`` with these fields."""
     members = {field: _entry(i) for i, field in enumerate(fields)}
-    members |= {"__slots__": (), "names": fields, "__module__": _SOURCE, "n_fields": len(fields),
-                "n_sequence_fields": len(fields), "n_unnamed_fields": 0, "__match_args__": fields}
+    members |= {
+        "__slots__": (),
+        "names": fields,
+        "__module__": _SOURCE,
+        "n_fields": len(fields),
+        "n_sequence_fields": len(fields),
+        "n_unnamed_fields": 0,
+        "__match_args__": fields,
+    }
     made = type(name, (NamedResult,), members)
     export("return_types", name, made)
     return made

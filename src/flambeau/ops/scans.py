@@ -21,7 +21,7 @@ from .selection import where
 from .slicing import narrow
 from .views import slice_
 
-# -- running sums and products -----------------------------------------------------------------------------------------------
+# -- running sums and products -------------------------------------------------------------------------------
 
 
 def _scan(schema: str, meaning, **published) -> Operator:
@@ -44,11 +44,21 @@ def _scan(schema: str, meaning, **published) -> Operator:
     return publish(op, **published)
 
 
-cumsum = _scan("cumsum(Tensor input, int dim, *, dtype? dtype=None)", lambda a, dim: np.cumsum(a, axis=dim, dtype=a.dtype),
-               method=True, out=True, inplace=True).function
+cumsum = _scan(
+    "cumsum(Tensor input, int dim, *, dtype? dtype=None)",
+    lambda a, dim: np.cumsum(a, axis=dim, dtype=a.dtype),
+    method=True,
+    out=True,
+    inplace=True,
+).function
 cumsum.__doc__ = "Running sums along ``dim``. Integers and bools add up in int64 unless ``dtype`` is given."
-cumprod = _scan("cumprod(Tensor input, int dim, *, dtype? dtype=None)", lambda a, dim: np.cumprod(a, axis=dim, dtype=a.dtype),
-                method=True, out=True, inplace=True).function
+cumprod = _scan(
+    "cumprod(Tensor input, int dim, *, dtype? dtype=None)",
+    lambda a, dim: np.cumprod(a, axis=dim, dtype=a.dtype),
+    method=True,
+    out=True,
+    inplace=True,
+).function
 cumprod.__doc__ = "Running products along ``dim``. Integers and bools multiply in int64 unless ``dtype`` is given."
 
 
@@ -115,8 +125,11 @@ def _reference_logcumsumexp(code, arrays, numbers):
     return (_running_logsumexp(array, wrap_dim(code.attrs[1], array.ndim)) if array.ndim else array,)
 
 
-logcumsumexp = publish(Operator("logcumsumexp(Tensor input, int dim)", infer=_infer_logcumsumexp, reference=_reference_logcumsumexp),
-                       method=True, out=True).function
+logcumsumexp = publish(
+    Operator("logcumsumexp(Tensor input, int dim)", infer=_infer_logcumsumexp, reference=_reference_logcumsumexp),
+    method=True,
+    out=True,
+).function
 logcumsumexp.__doc__ = "The logarithm of running sums of exponentials along ``dim``, without overflow."
 
 
@@ -135,7 +148,7 @@ def _(grad, saved):
     return part(grad) - part(-grad)
 
 
-# -- running extrema ---------------------------------------------------------------------------------------------------------
+# -- running extrema -----------------------------------------------------------------------------------------
 
 
 def _running_extremum(name: str, ufunc, reaches):
@@ -146,7 +159,10 @@ def _running_extremum(name: str, ufunc, reaches):
         wrap_dim(values[1], spec.ndim)
         if spec.dtype.is_complex:
             raise refusal(f"{name}_cpu", spec.dtype, "c")
-        return (dense(spec.shape, spec.dtype, spec.device), dense(spec.shape, dtypes.int64, spec.device)), None
+        return (
+            dense(spec.shape, spec.dtype, spec.device),
+            dense(spec.shape, dtypes.int64, spec.device),
+        ), None
 
     def reference(code, arrays, numbers):
         array = widen(arrays[0], code.inputs[0].dtype)
@@ -167,6 +183,7 @@ def _running_extremum(name: str, ufunc, reaches):
         if not grad.ndim:
             return grad
         from .creation import zeros
+
         return zeros(grad.shape, dtype=grad.dtype).scatter_add(saved.dim, index, grad)
 
     result_type = named_result(name, "values", "indices")
@@ -183,7 +200,7 @@ def _running_extremum(name: str, ufunc, reaches):
 cummax = _running_extremum("cummax", np.maximum, "largest")
 cummin = _running_extremum("cummin", np.minimum, "smallest")
 
-# -- differences and integrals -----------------------------------------------------------------------------------------------
+# -- differences and integrals -------------------------------------------------------------------------------
 
 
 def _between(x, dim: int, start: int, end: int):
@@ -192,7 +209,8 @@ def _between(x, dim: int, start: int, end: int):
 
 @function(method=True)
 def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None, *, out=None):
-    """The ``n``-th difference between neighbours along ``dim``, after joining ``prepend`` and ``append`` to it."""
+    """The ``n``-th difference between neighbours along ``dim``, after joining ``prepend`` and ``append`` to
+    it."""
     if not input.ndim:
         raise RuntimeError("diff expects input to be at least one-dimensional")
     if n < 0:
@@ -203,11 +221,15 @@ def diff(input, n: int = 1, dim: int = -1, prepend=None, append=None, *, out=Non
         if x.ndim != input.ndim:
             raise RuntimeError("diff expects prepend or append to be the same dimension as input")
         if any(a != b for k, (a, b) in enumerate(zip(x.shape, input.shape)) if k != d):
-            raise RuntimeError("diff expects the shape of tensor to prepend or append to match that of input except along the "
-                               "differencing dimension")
+            raise RuntimeError(
+                "diff expects the shape of tensor to prepend or append to match that of input except along "
+                "the "
+                "differencing dimension"
+            )
     x = input.clone() if n == 0 else input
     if n and len(joined) > 1:
         from .joining import cat
+
         x = cat(joined, d)
     for _ in range(min(n, x.shape[d])):
         size = x.shape[d]
@@ -241,7 +263,8 @@ def _step(x, dim: int):
 
 @function(aliases=("trapz",))
 def trapezoid(y, x=None, *, dx=None, dim: int = -1):
-    """The integral of samples ``y`` along ``dim`` by the trapezoidal rule, at points ``x`` or ``dx`` (default 1) apart."""
+    """The integral of samples ``y`` along ``dim`` by the trapezoidal rule, at points ``x`` or ``dx`` (default
+    1) apart."""
     y, x, dx = _check_trapezoid("trapezoid", y, x, dx, dim)
     if y.shape[wrap_dim(dim, y.ndim)] == 0:
         return sum(y, dim) * 0.0
@@ -270,16 +293,19 @@ def _check_trapezoid(name: str, y, x, dx, dim: int):
 
 @function(name="gradient")
 def gradient(input, *, spacing=1, dim=None, edge_order: int = 1):
-    """Estimates of the derivative along each of ``dim`` (default: all), by central differences inside and one-sided ones of order
-    ``edge_order`` (1 or 2) at the ends. ``spacing`` is a distance, one for each dimension, or tensors of coordinates."""
+    """Estimates of the derivative along each of ``dim`` (default: all), by central differences inside and
+    one-sided ones of order ``edge_order`` (1 or 2) at the ends. ``spacing`` is a distance, one for each
+    dimension, or tensors of coordinates."""
     dims = _gradient_dims(input, dim)
     spacing = 1 if spacing is None else spacing
     if edge_order not in (1, 2):
         raise RuntimeError("torch.gradient only supports edge_order=1 and edge_order=2.")
     steps = spacing if isinstance(spacing, (tuple, list)) else [spacing] * len(dims)
     if len(steps) != len(dims):
-        raise RuntimeError(f"torch.gradient expected spacing to be unspecified, a scalar or a list of length {len(dims)}, "
-                           f"but got a list of length {len(steps)}")
+        raise RuntimeError(
+            f"torch.gradient expected spacing to be unspecified, a scalar or a list of length {len(dims)}, "
+            f"but got a list of length {len(steps)}"
+        )
     for d in dims:
         if input.shape[d] < edge_order + 1:
             raise RuntimeError("torch.gradient expected each dimension size to be at least edge_order+1")
@@ -297,8 +323,12 @@ def _gradient_dims(input, dim) -> list[int]:
 
 def _slope(x, d: int, step, edge_order: int):
     from .joining import cat
+
     n = x.shape[d]
-    at = lambda i: narrow(x, d, i % n, 1)
+
+    def at(i):
+        return narrow(x, d, i % n, 1)
+
     if isinstance(step, Tensor) and step.ndim:
         widths = reshaped(_step(step, 0), tuple([-1 if k == d else 1 for k in range(x.ndim)]))
         first, last = narrow(widths, d, 0, 1), narrow(widths, d, n - 2, 1)
@@ -309,11 +339,18 @@ def _slope(x, d: int, step, edge_order: int):
     if left is right:
         inside = (c - a) / (left * 2)
     else:
-        inside = a * (-right / (left * (left + right))) + b * ((right - left) / (left * right)) + c * (left / (right * (left + right)))
+        inside = (
+            a * (-right / (left * (left + right)))
+            + b * ((right - left) / (left * right))
+            + c * (left / (right * (left + right)))
+        )
     if edge_order == 1:
         ends = (at(1) - at(0)) / first, (at(-1) - at(-2)) / last
     elif left is right:
-        ends = ((at(0) * -1.5 + at(1) * 2.0 - at(2) * 0.5) / first, (at(-1) * 1.5 - at(-2) * 2.0 + at(-3) * 0.5) / last)
+        ends = (
+            (at(0) * -1.5 + at(1) * 2.0 - at(2) * 0.5) / first,
+            (at(-1) * 1.5 - at(-2) * 2.0 + at(-3) * 0.5) / last,
+        )
     else:
         h, k = first, narrow(widths, d, 1, 1)
         start = at(0) * (-(h * 2 + k) / (h * (h + k))) + at(1) * ((h + k) / (h * k)) - at(2) * (h / (k * (h + k)))

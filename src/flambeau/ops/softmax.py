@@ -1,4 +1,4 @@
-"""Softmax and its relatives, and log-sum-exp: written so that each is one pass over rows that stay in cache."""
+"""Softmax and its relatives, and log-sum-exp: each is one pass over rows that stay in cache."""
 
 from __future__ import annotations
 
@@ -57,13 +57,18 @@ def _call(name: str, op, input, dim, dtype):
     if not isinstance(input, Tensor):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
     if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"{name}() received an invalid combination of arguments: dim must be int, not {type(dim).__name__}")
+        raise TypeError(
+            f"{name}() received an invalid combination of arguments: dim must be int, not {type(dim).__name__}"
+        )
     _checked(name, input, dim, dtype)
     return op(input, dim, None if dtype is input.dtype else dtype)
 
 
-_DOC = {"softmax": "Rescale each slice of ``input`` along ``dim`` to be positive and sum to one; computed in ``dtype`` if given.",
-        "log_softmax": "The logarithm of ``softmax(input, dim)``, computed without overflow."}
+_DOC = {
+    "softmax": "Rescale each slice of ``input`` along ``dim`` to be positive and sum to one; computed in "
+    "``dtype`` if given.",
+    "log_softmax": "The logarithm of ``softmax(input, dim)``, computed without overflow.",
+}
 
 
 def _declare(name: str, op) -> None:
@@ -77,7 +82,11 @@ def _declare(name: str, op) -> None:
     def special(input, dim, *, dtype=None):
         return _call(name, op, input, dim, dtype)
 
-    for namespace, made, method in (("torch", public, True), ("special", special, False), ("nn.functional", functional, False)):
+    for namespace, made, method in (
+        ("torch", public, True),
+        ("special", special, False),
+        ("nn.functional", functional, False),
+    ):
         made.__name__, made.__doc__ = name, _DOC[name]
         made = function(namespace, method=method)(made)
         PUBLIC[name, namespace] = made
@@ -85,8 +94,10 @@ def _declare(name: str, op) -> None:
 
 def implicit_dim(name: str, input) -> int:
     """The dimension that old programs mean by ``dim=None``, with PyTorch's warning."""
-    warnings.warn(f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-                  stacklevel=4)
+    warnings.warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
+        stacklevel=4,
+    )
     return 0 if input.ndim in (0, 1, 3) else 1
 
 
@@ -127,7 +138,8 @@ _logsumexp.operator.node_name = "LogsumexpBackward0"
 
 @function(method=True)
 def logsumexp(input, dim, keepdim: bool = False, *, out=None):
-    """``log(sum(exp(input)))`` over ``dim`` (an int or several) without overflow; integers become the default dtype."""
+    """``log(sum(exp(input)))`` over ``dim`` (an int or several) without overflow; integers become the default
+    dtype."""
     x = input.to(get_default_dtype()) if input.dtype.category < 2 else input
     result = _logsumexp(x, tuple(dim) if isinstance(dim, list) else dim, keepdim)
     return result if out is None else write_out("logsumexp", result, out)

@@ -13,8 +13,8 @@ from .operator import Operator, publish
 from .overrides import write_out
 from .reductions import put_at
 from .registry import function
-from .return_types import named_result
 from .reshaping import reshaped
+from .return_types import named_result
 
 
 def order_of(array: np.ndarray, dim: int, descending: bool) -> np.ndarray:
@@ -43,12 +43,16 @@ def _sort_reference(code, arrays, numbers):
     return np.take_along_axis(raw, order, dim), order
 
 
-_sort = publish(Operator("sort(Tensor input, int dim, bool descending)", infer=_sort_shape, reference=_sort_reference), namespace=None)
+_sort = publish(
+    Operator("sort(Tensor input, int dim, bool descending)", infer=_sort_shape, reference=_sort_reference),
+    namespace=None,
+)
 
 
 def _scattered(grads, saved):
     """The gradient of values picked along a dimension: back to where they were."""
     from .creation import zeros
+
     x, grad = saved.input, grads[0]
     if not x.ndim:
         return reshaped(grad, ())
@@ -67,7 +71,8 @@ def _check_dim(name: str, dim):
 
 @function(method=True)
 def sort(input, dim: int = -1, descending: bool = False, stable: bool | None = None, *, out=None):
-    """The elements in order along ``dim`` and their former positions, as ``return_types.sort``. Always stable; NaN is the largest.
+    """The elements in order along ``dim`` and their former positions, as ``return_types.sort``. Always
+    stable; NaN is the largest.
 
     Raises ``TypeError`` for complex tensors.
     """
@@ -118,27 +123,33 @@ def _candidates(array, k: int, dim: int, n: int, largest: bool):
     """The positions of the ``k`` extreme elements, in ascending order of position."""
     if not 0 < k < n:
         order = np.arange(k).reshape([-1 if d == dim else 1 for d in range(array.ndim)])
-        return np.broadcast_to(order, (*array.shape[:dim], k, *array.shape[dim + 1:]))
+        return np.broadcast_to(order, (*array.shape[:dim], k, *array.shape[dim + 1 :]))
     parted = np.argpartition(array, n - k if largest else k - 1, axis=dim)
     chosen = np.take(parted, np.arange(n - k, n) if largest else np.arange(k), axis=dim)
     return np.sort(chosen, axis=dim)
 
 
-_topk = publish(Operator("topk(Tensor input, int k, int dim, bool largest)", infer=_ranked_shape, reference=_topk_reference),
-                namespace=None)
+_topk = publish(
+    Operator("topk(Tensor input, int k, int dim, bool largest)", infer=_ranked_shape, reference=_topk_reference),
+    namespace=None,
+)
 _topk.gradient(_scattered)
 _topk_result = named_result("topk", "values", "indices")
 
 
 @function(method=True)
 def topk(input, k: int, dim: int = -1, largest: bool = True, sorted: bool = True, *, out=None):
-    """The ``k`` largest (or smallest) elements along ``dim`` and their positions, as ``return_types.topk``; always in order.
+    """The ``k`` largest (or smallest) elements along ``dim`` and their positions, as ``return_types.topk``;
+    always in order.
 
     Raises ``RuntimeError`` when ``k`` is more than the dimension has.
     """
     if input.dtype.category in (0, 3):
-        raise refusal("topk_out", input.dtype, "bc") if input.dtype.category == 0 else \
-            RuntimeError("topk does not support complex dtypes on CPU")
+        raise (
+            refusal("topk_out", input.dtype, "bc")
+            if input.dtype.category == 0
+            else RuntimeError("topk does not support complex dtypes on CPU")
+        )
     d = wrap_dim(_check_dim("topk", dim), input.ndim)
     if not 0 <= k <= (input.shape[d] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
@@ -146,13 +157,15 @@ def topk(input, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
     return result if out is None else write_out("topk", result, out)
 
 
-# -- one element by rank -----------------------------------------------------------------------------------------------------
+# -- one element by rank -------------------------------------------------------------------------------------
 
 
 def picking_operator(name: str, schema: str, rank):
-    """An operator that gives ``values, indices`` of one element of each slice along ``dim`` (third-last of ``dim, keepdim``).
+    """An operator that gives ``values, indices`` of one element of each slice along ``dim`` (third-last of
+    ``dim, keepdim``).
 
-    ``rank(array, order, dim, *arguments)`` gives the position in ``order`` (ascending, stable), with size 1 along ``dim``.
+    ``rank(array, order, dim, *arguments)`` gives the position in ``order`` (ascending, stable), with size 1
+    along ``dim``.
     """
 
     def infer(op, specs, values):
@@ -193,8 +206,11 @@ def constant_rank(array, dim: int, rank: int):
     return np.full(shape, rank)
 
 
-_kthvalue = picking_operator("kthvalue", "kthvalue(Tensor input, int k, int dim, bool keepdim)",
-                             lambda array, order, dim, k: constant_rank(array, dim, k - 1))
+_kthvalue = picking_operator(
+    "kthvalue",
+    "kthvalue(Tensor input, int k, int dim, bool keepdim)",
+    lambda array, order, dim, k: constant_rank(array, dim, k - 1),
+)
 _kthvalue_result = named_result("kthvalue", "values", "indices")
 
 

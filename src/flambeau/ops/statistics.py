@@ -48,8 +48,11 @@ def mean(input, dim=None, keepdim=False, dtype=None):
     """
     d = dtype or input.dtype
     if d.category < 2:
-        raise RuntimeError("mean(): could not infer output dtype. Input dtype must be either a floating point or complex dtype. "
-                           f"Got: {_printed(input.dtype)}")
+        raise RuntimeError(
+            "mean(): could not infer output dtype. Input dtype must be either a floating point or complex "
+            "dtype. "
+            f"Got: {_printed(input.dtype)}"
+        )
     dims = reduced_dims("mean", dim, input.ndim)
     n = size_over(input, dims)
     total = sum(input if dtype is None else input.to(dtype), dims or None, keepdim) if dims else input.to(d)
@@ -68,10 +71,11 @@ def _(grad, saved):
 
 def _printed(d) -> str:
     from .elementwise import _PRINTED
+
     return _PRINTED.get(d.name, d.name)
 
 
-# -- variance ----------------------------------------------------------------------------------------------------------------
+# -- variance --------------------------------------------------------------------------------------------
 
 
 def _deviations(x, dims: tuple[int, ...]):
@@ -100,7 +104,11 @@ def _variance_slope(grad, x, dims, correction):
     _, shifted = _deviations(x, dims)
     free = _freedom(x, dims, correction)
     factor = 2 / free if free else (math.inf if x.numel() > 1 else math.nan)
-    return with_dims(grad, x.shape, dims) * shifted * factor if math.isfinite(factor) else spread(grad, x.shape, dims) * factor
+    return (
+        with_dims(grad, x.shape, dims) * shifted * factor
+        if math.isfinite(factor)
+        else spread(grad, x.shape, dims) * factor
+    )
 
 
 def _deviation_slope(grad, deviation, x, dims, correction):
@@ -182,17 +190,24 @@ _UNSET = object()
 
 def _warn_without_freedom(name: str, input, dims, correction) -> None:
     if size_over(input, dims) <= correction and input.numel():
-        warnings.warn(f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction factor "
-                      "(input numel divided by output numel).", stacklevel=4)
+        warnings.warn(
+            f"{name}(): degrees of freedom is <= 0. Correction should be strictly less than the reduction "
+            "factor "
+            "(input numel divided by output numel).",
+            stacklevel=4,
+        )
 
 
-_OVER = " over ``dim`` (an int, several, or all); ``correction`` (1) is taken from the divisor. ``RuntimeError`` for integers."
+_OVER = (
+    " over ``dim`` (an int, several, or all); ``correction`` (1) is taken from the divisor. "
+    "``RuntimeError`` for integers."
+)
 _variance_function("var", _var, "The variance" + _OVER)
 _variance_function("std", _std, "The standard deviation" + _OVER)
 _variance_function("var_mean", _var_mean, "The variance and the mean" + _OVER)
 _variance_function("std_mean", _std_mean, "The standard deviation and the mean" + _OVER)
 
-# -- sums and means without NaN ----------------------------------------------------------------------------------------------
+# -- sums and means without NaN --------------------------------------------------------------------------
 
 
 @over_dims("nansum(Tensor input, any dim=None, bool keepdim=False, *, dtype? dtype=None)", method=True, out=True)
@@ -214,22 +229,30 @@ def _(grad, saved):
 def nanmean(input, dim=None, keepdim: bool = False, *, dtype=None, out=None):
     """The mean over ``dim`` of the elements that are not NaN."""
     if input.dtype.category < 2:
-        raise RuntimeError(f"nanmean(): expected input to have floating point or complex dtype but got {_printed(input.dtype)}")
+        raise RuntimeError(
+            f"nanmean(): expected input to have floating point or complex dtype but got {_printed(input.dtype)}"
+        )
     result = nansum(input, dim, keepdim, dtype=dtype) / sum(input.detach() == input.detach(), dim, keepdim)
     return result if out is None else write_out("nanmean", result, out)
 
 
-# -- covariance --------------------------------------------------------------------------------------------------------------
+# -- covariance ------------------------------------------------------------------------------------------
 
 
 def _check_weights(name: str, weights, count: int, kind: str) -> None:
     if weights.ndim > 1:
-        raise RuntimeError(f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.ndim} dimensions")
+        raise RuntimeError(
+            f"cov(): expected {name} to have one or fewer dimensions but got {name} with {weights.ndim} dimensions"
+        )
     if (weights.dtype.category != 1) if kind == "integral" else (weights.dtype.category != 2):
-        raise RuntimeError(f"cov(): expected {name} to have {kind} dtype but got {name} with {_printed(weights.dtype)} dtype")
+        raise RuntimeError(
+            f"cov(): expected {name} to have {kind} dtype but got {name} with {_printed(weights.dtype)} dtype"
+        )
     if weights.numel() != count:
-        raise RuntimeError(f"cov(): expected {name} to have the same numel as there are observations in the input but got "
-                           f"{weights.numel()} != {count}")
+        raise RuntimeError(
+            f"cov(): expected {name} to have the same numel as there are observations in the input but got "
+            f"{weights.numel()} != {count}"
+        )
     if weights.numel() and bool((weights < 0).any()):
         raise RuntimeError(f"cov(): {name} cannot be negative")
 
@@ -238,10 +261,13 @@ def _check_weights(name: str, weights, count: int, kind: str) -> None:
 def cov(input, *, correction: int = 1, fweights=None, aweights=None):
     """The covariance matrix of the variables in the rows of ``input`` (variables, observations).
 
-    ``fweights`` counts each observation several times (integers), ``aweights`` weighs it (floats); neither may be negative.
+    ``fweights`` counts each observation several times (integers), ``aweights`` weighs it (floats); neither
+    may be negative.
     """
     if input.ndim > 2:
-        raise RuntimeError(f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions")
+        raise RuntimeError(
+            f"cov(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
     if input.dtype.category == 0:
         raise RuntimeError("cov(): bool dtype is not supported for input")
     x = input.reshape(1, -1) if input.ndim < 2 else input
@@ -265,8 +291,10 @@ def cov(input, *, correction: int = 1, fweights=None, aweights=None):
     if weights is not None:
         free = free.clamp(min=0)
     if bool(free <= 0):
-        warnings.warn("cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
-                      stacklevel=3)
+        warnings.warn(
+            "cov(): degrees of freedom is <= 0. Correction should be strictly less than the number of observations.",
+            stacklevel=3,
+        )
     shifted = x - center.unsqueeze(1)
     other = shifted if weights is None else shifted * weights
     result = shifted.matmul(other.t().conj()) / free
@@ -275,9 +303,12 @@ def cov(input, *, correction: int = 1, fweights=None, aweights=None):
 
 @function(method=True)
 def corrcoef(input):
-    """The matrix of correlation coefficients of the variables in the rows of ``input`` (variables, observations)."""
+    """The matrix of correlation coefficients of the variables in the rows of ``input`` (variables,
+    observations)."""
     if input.ndim > 2:
-        raise RuntimeError(f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions")
+        raise RuntimeError(
+            f"corrcoef(): expected input to have two or fewer dimensions but got an input with {input.ndim} dimensions"
+        )
     covariance = cov(input)
     if not covariance.ndim:
         return covariance / covariance
@@ -286,5 +317,6 @@ def corrcoef(input):
     result = covariance / deviations.unsqueeze(1) / deviations.unsqueeze(0)
     if result.is_complex():
         from .complex_numbers import complex as complex_
+
         return complex_(result.real.clamp(-1, 1), result.imag.clamp(-1, 1))
     return result.clamp(-1, 1)
