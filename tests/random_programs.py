@@ -472,7 +472,7 @@ def pieces(m: Machine, s: Step) -> Any:
 @action
 def strided(m: Machine, s: Step) -> Any:
     x = m.pick(s.a, lambda t: t.numel() >= 4)
-    return x.as_strided((2, 2), (s.b % 2 + 1, 1), x.storage_offset() if s.c % 2 else None)
+    return x.as_strided((2, 2), ((2, 1), (1, 2))[s.b % 2], x.storage_offset() if s.c % 2 else None)
 
 
 # -- writing ---------------------------------------------------------------------------------------------------------
@@ -519,7 +519,7 @@ def set_item(m: Machine, s: Step) -> None:
     x = m.pick(s.a)
     index = an_index(m, x, s.b, s.c)
     if s.d % 3 == 0:
-        x[index] = s.d / 4 - 1
+        x[index] = s.d / 4
     else:
         value = m.smaller(x[index].detach(), s.d // 3).clone()
         x[index] = value if x.dtype.is_floating_point else value.detach()
@@ -540,7 +540,9 @@ def augmented(m: Machine, s: Step) -> Any:
 def masked_fill(m: Machine, s: Step) -> Any:
     x = m.pick(s.a)
     mask = m.smaller(x, s.b) > 0
-    return x.masked_fill(mask, s.c % 3) if s.d % 2 else x.masked_fill_(mask, s.c % 3)
+    if s.d % 2 or 0 in x.stride():  # PyTorch warns of the in-place form on expanded tensors, others refuse them
+        return x.masked_fill(mask, s.c % 3)
+    return x.masked_fill_(mask, s.c % 3)
 
 
 @action

@@ -172,7 +172,7 @@ class Group:
             node = self.resolve(operation.inputs[i], shape, level)
             if node is None:
                 return False
-            operands.append(self.cast(node, compute) if plan.op != "identity" else node)
+            operands.append(self.cast(node, compute))
         result = self._compute(plan, compute, tuple(operands))
         result = self._at(self.cast(result, plan.out.name), level)
         if target is None:

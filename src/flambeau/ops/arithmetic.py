@@ -125,7 +125,8 @@ def _(grad, saved):
 
 @operator("sub(Tensor input, Tensor other, Scalar alpha)", namespace=None, opmath=True, inplace=True)
 def _sub_multiple(input, other, alpha):
-    return _sub(input, mul(other.to(result_type_of((input, other))), alpha))
+    d, _ = _subtracting(None, (input, other))
+    return _sub(input, mul(other.to(d), alpha))
 
 
 _sub_multiple_ = Tensor.sub_

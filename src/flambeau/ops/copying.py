@@ -145,7 +145,7 @@ def copy_(self, src, non_blocking: bool = False):
     """Write ``src``, broadcast and cast, into this tensor. Gradients flow to ``src``."""
     from ..autograd.graph import edge_of
     from ..autograd.mode import state
-    from .inplace import check_overlap, check_writable, rebase
+    from .inplace import Overwritten, check_overlap, check_writable, rebase
     if not isinstance(src, Tensor):
         raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
     tracked = state.enabled and (src._spec.requires_grad or self._spec.requires_grad)
@@ -161,6 +161,8 @@ def copy_(self, src, non_blocking: bool = False):
         # Broadcasting and casting of the source have their gradients from expand and cast.
         source = cast(src, self.dtype) if src.dtype is not self.dtype else src
         edge = edge_of(source.expand(self.shape) if source.shape != self.shape else _alias(source))
+        if self._spec.requires_grad and not self._is_view():
+            edge = Overwritten(edge_of(self), edge, self._spec.plain), 0
     raw_copy(self, src)
     if tracked:
         rebase(self, edge)

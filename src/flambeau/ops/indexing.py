@@ -9,7 +9,8 @@ import numpy as np
 from .. import dtypes
 from ..tensor import Tensor
 from . import overrides
-from .slicing import row, view_at
+from .gathering import index_at
+from .slicing import basic, row, view_at, whole
 
 
 class Plan:
@@ -63,8 +64,15 @@ def _consumed(entry) -> int:
 
 def _entries(index) -> list:
     """The entries of an index; sequences and arrays become tensors."""
-    entries = list(index) if isinstance(index, tuple) else [index]
+    entries = list(index) if isinstance(index, tuple) or _stands_for_tuple(index) else [index]
     return [_as_index(e) if _is_sequence(e) else e for e in entries]
+
+
+def _stands_for_tuple(index) -> bool:
+    """Whether a list is an index of several entries, as PyTorch still takes short lists with more than ints in them."""
+    if not isinstance(index, list) or len(index) >= 32:
+        return False
+    return any(e is None or e is Ellipsis or isinstance(e, (slice, Tensor)) or _is_sequence(e) for e in index)
 
 
 def _as_index(sequence) -> Tensor:
@@ -131,6 +139,8 @@ def _advanced(entry, shape, d: int) -> tuple[int, list[Tensor]]:
     from .creation import zeros
     if isinstance(entry, (bool, np.bool_)):
         return 0, [zeros((int(entry),), dtype=dtypes.int64)]
+    if isinstance(entry, str):
+        raise TypeError("new(): invalid data type 'str'")
     if not isinstance(entry, Tensor):
         raise IndexError("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
                          f"(got {type(entry).__name__})")
@@ -163,11 +173,17 @@ def get_item(self, index):
             return overrides.offer(get_item, (self, index), {})
     if index.__class__ is int:
         return row(self, index)
+    kind = index.__class__
+    if kind is Tensor and index.ndim and index.dtype is dtypes.int64 and self.ndim:
+        return index_at(self, ((0, index),))
+    if kind is tuple or kind is slice:
+        view = basic(self, index if kind is tuple else (index,))
+        if view is not None:
+            return view
     found = plan(self._spec.shape, index)
-    viewed = view_at(self, found.key, found.name) if found.key or not found.indices else self
+    viewed = view_at(self, found.key, found.name)
     if not found.indices:
         return viewed
-    from .gathering import index_at
     return index_at(viewed, found.indices)
 
 
@@ -189,7 +205,10 @@ def set_item(self, index, value):
         target.copy_(_without_leading_ones(value, target.ndim))
         return
     from .scattering import put_at
-    put_at(view_at(self, found.key, found.name), found.indices, value)
+    if value.numel() == 1 and value.dtype is not self.dtype and index.__class__ is Tensor and index.dtype is dtypes.bool_:
+        value = value.to(self.dtype)  # as masked_fill would
+    everything = found.key == whole(self.shape[:len(found.key)])
+    put_at(self if everything else view_at(self, found.key, found.name), found.indices, value)
 
 
 Tensor.__setitem__ = set_item

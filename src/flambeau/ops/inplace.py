@@ -46,6 +46,9 @@ class InplaceOperator(Operator):
         check_overlap(self.name, target, tensors[1:])
         if tracked:
             return self._tracked(rule, values)
+        if target.is_meta:
+            target._storage.version += 1
+            return target
         if rule.direct:
             return self._copy_back(values)
         if not (any(rule.needs) or rule.code.sited or overrides.suspended):
@@ -118,10 +121,13 @@ def make_saved(tensor):
     return alias
 
 
+SAME_EVERYWHERE = frozenset(["fill_", "zero_"])  # they may write an element several times
+
+
 def check_writable(name: str, target: Tensor, tracked: bool) -> None:
     """Refuse what PyTorch refuses to write: leaves in the graph, overlapping memory, inference tensors."""
     spec = target._spec
-    if spec.numel and 0 in spec.stride and any(st == 0 and sz > 1 for st, sz in zip(spec.stride, spec.shape)):
+    if spec.numel and 0 in spec.stride and name not in SAME_EVERYWHERE and any(st == 0 and sz > 1 for st, sz in zip(spec.stride, spec.shape)):
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
                            f"location. Please clone() the tensor before performing the operation. ({name} on a tensor of shape "
                            f"{list(spec.shape)} and strides {list(spec.stride)})")
@@ -176,7 +182,7 @@ def rebase(target: Tensor, edge) -> None:
         if meta is not None and meta.base is not None and meta.base._spec.requires_grad:
             _rebase_view(target, None)
         elif target._spec.requires_grad:
-            meta.node, meta.nr = _Overwritten(edge_of(target), target._spec.plain), 0
+            meta.node, meta.nr = Overwritten(edge_of(target), None, target._spec.plain), 0
             meta.history += 1
         return
     if meta is not None and meta.base is not None:
@@ -258,13 +264,14 @@ def _rebase_view(view: Tensor, edge) -> None:
     graph.refresh_view(view)
 
 
-class _Overwritten(Node):
-    """History of a tensor whose values were replaced by some that depend on nothing: no change of the old ones is felt."""
+class Overwritten(Node):
+    """History of a tensor whose values were replaced: no change of the old ones is felt, the new ones' is (where they have
+    an edge)."""
 
     __slots__ = ("spec",)
 
-    def __init__(self, edge, spec):
-        super().__init__((edge,))
+    def __init__(self, old, new, spec):
+        super().__init__((old, new))
         self.spec = spec
 
     def name(self) -> str:
@@ -272,7 +279,7 @@ class _Overwritten(Node):
 
     def apply(self, gradients, create_graph: bool):
         from .creation import filled
-        return [filled(tuple(self.spec.shape), 0, self.spec.dtype)]
+        return [filled(tuple(self.spec.shape), 0, self.spec.dtype), gradients[0]]
 
 
 class _Identity(Node):
