@@ -178,6 +178,8 @@ class Tensor:
         storage = self._storage
         if storage.buffer is None:
             _window.run()
+            if storage.failure is not None:
+                raise storage.failure
             if storage.buffer is None:
                 raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         elif storage.epoch == _window.current.epoch:

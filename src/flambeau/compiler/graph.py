@@ -42,13 +42,27 @@ class Graph:
     """``sizes[v]`` is the bytes of value v. The first ``inputs`` values existed before; ``results`` maps the window's
     output numbers to values, None where nobody can reach the result any more."""
 
-    __slots__ = ("operations", "sizes", "inputs", "results")
+    __slots__ = ("operations", "sizes", "inputs", "results", "_last_uses")
 
     def __init__(self, inputs: int):
         self.operations: list[Operation] = []
         self.sizes: list[int] = [0] * inputs
         self.inputs = inputs
         self.results: list[int | None] = []
+        self._last_uses: list[list[int]] | None = None
+
+    def last_uses(self) -> list[list[int]]:
+        """For each operation, the values (made here) that no later one touches."""
+        if self._last_uses is None:
+            last: dict[int, int] = {}
+            for position, operation in enumerate(self.operations):
+                for value in [*(v.value for v in operation.inputs), *operation.outputs]:
+                    last[value] = position
+            self._last_uses = [[] for _ in self.operations]
+            for value, position in last.items():
+                if value >= self.inputs:
+                    self._last_uses[position].append(value)
+        return self._last_uses
 
     def new_value(self, nbytes: int) -> int:
         self.sizes.append(nbytes)

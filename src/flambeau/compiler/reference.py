@@ -59,28 +59,44 @@ def execute(graph, inputs, outputs, scalars, sites, kernels=None) -> None:
     """
     buffers = [storage.buffer for storage in inputs] + [None] * (len(graph.sizes) - len(inputs))
     bases = [storage.base for storage in inputs] + [0] * (len(graph.sizes) - len(inputs))
-    for value, storage in zip(graph.results, outputs):
-        if value is not None:
-            buffers[value] = storage.buffer
+    wanted = {value: storage for value, storage in zip(graph.results, outputs) if value is not None}
+    last = graph.last_uses()
+    failed: set[int] = set()
     failure = None
     with np.errstate(all="ignore"):
-        for operation in graph.operations:
-            for value in operation.outputs:
-                if buffers[value] is None:
-                    buffers[value] = allocate(graph.sizes[value])
+        for position, operation in enumerate(graph.operations):
+            if failed and any(v.value in failed for v in operation.inputs):
+                failed.update(operation.outputs)
+                continue
             try:
+                for value in operation.outputs:
+                    buffers[value] = allocate(graph.sizes[value])
                 if kernels is not None and kernels.wants_kernel(operation):
                     kernels.run(operation, buffers, bases, scalars)
                 else:
                     apply(operation, buffers, bases, scalars)
-            except IndexError as error:
-                failure = failure or located(error, sites.get(operation.site))
+            except Exception as error:  # what does not depend on it is still computed: nothing else is lost
+                failed.update(operation.outputs)
+                failure = failure or (located(error, sites.get(operation.site)) if isinstance(error, IndexError) else error)
+            for value in last[position]:
+                if value not in wanted:
+                    buffers[value] = None
+    for value, storage in wanted.items():
+        storage.buffer = None if value in failed else buffers[value]
+        storage.failure = failure if value in failed else None
     if failure is not None:
         raise failure
 
 
-class OutOfRange(IndexError, RuntimeError):
-    """An index tensor names an element that does not exist. PyTorch raises the one or the other, depending on the operator."""
+def poison(graph, faulty_sites, outputs, failure) -> None:
+    """Take away the results that depend on the operations recorded at these positions of the window."""
+    failed: set[int] = set()
+    for operation in graph.operations:
+        if operation.site in faulty_sites or any(v.value in failed for v in operation.inputs):
+            failed.update(operation.outputs)
+    for value, storage in zip(graph.results, outputs):
+        if value in failed:
+            storage.buffer, storage.failure = None, failure
 
 
 def located(error: IndexError, site) -> IndexError:

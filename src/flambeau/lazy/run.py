@@ -7,7 +7,7 @@ import os
 from ..compiler import reference
 from ..compiler.graph import expand
 from ..compiler.report import log, note_program
-from ..runtime.memory import allocate
+from ..runtime.memory import OutOfMemoryError
 from . import window as _window
 
 NUMPY_ONLY = os.environ.get("FLAMBEAU_BACKEND", "") == "numpy"
@@ -43,17 +43,17 @@ def run_window(window) -> None:
     log.windows += 1
     if log.watching:
         log.sites[_window.user_line()] += 1
-    for storage in outputs:
-        if storage is not None:
-            storage.buffer = allocate(storage.nbytes)
     if entry.program is None and worth_compiling(entry):
         entry.program = _compile(entry.graph)
         note_program(entry.program, _window.user_line() if log.watching else None)
-    if entry.program is None:
-        reference.execute(entry.graph, inputs, outputs, scalars, sites, _kernels())
-    else:
-        log.compiled_windows += 1
-        entry.program.run(inputs, outputs, scalars, sites)
+    if entry.program is not None:
+        try:
+            entry.program.run(inputs, outputs, scalars, sites)
+            log.compiled_windows += 1
+            return
+        except OutOfMemoryError:
+            pass  # nothing has run yet: one operation at a time needs less, and saves what it can
+    reference.execute(entry.graph, inputs, outputs, scalars, sites, _kernels())
 
 
 def worth_compiling(entry: Entry) -> bool:

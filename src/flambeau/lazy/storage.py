@@ -15,10 +15,10 @@ class Storage:
     number (negative: it existed before the window; else it is the window's output number). ``base`` is the byte
     offset of the first view that the window saw: offsets within a window are relative to it.
     ``external`` is not None while memory is visible to somebody else (NumPy, DLPack): a weak reference to the
-    visible object, or True for good.
+    visible object, or True for good. ``failure`` is the error of the operation that should have computed the content.
     """
 
-    __slots__ = ("buffer", "nbytes", "version", "epoch", "slot", "base", "external", "__weakref__")
+    __slots__ = ("buffer", "nbytes", "version", "epoch", "slot", "base", "external", "failure", "__weakref__")
 
     def __init__(self, buffer: Buffer | None, nbytes: int):
         self.buffer = buffer
@@ -28,6 +28,7 @@ class Storage:
         self.slot = 0
         self.base = 0
         self.external: weakref.ref | bool | None = None
+        self.failure: Exception | None = None
 
     def is_external(self) -> bool:
         """Whether somebody outside can see this memory now."""

@@ -97,6 +97,8 @@ def overflow(code: Code) -> None:
 def enter(window: Window, storage: Storage, offset: int) -> bool:
     """Give a storage that existed before the window its slot; True where the instruction must run at once."""
     if storage.buffer is None and not window.tracing:
+        if storage.failure is not None:
+            raise storage.failure
         raise RuntimeError("flambeau: a tensor's storage has no memory (meta tensors and freed storages cannot be read)")
     storage.epoch = window.epoch
     window.inputs.append(storage)

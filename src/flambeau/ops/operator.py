@@ -13,6 +13,7 @@ from ..lazy import window as _window
 from ..lazy.spec import spec as make_spec
 from ..lazy.storage import Storage
 from ..lazy.window import Code, TraceError, record, record1, record2
+from ..runtime import devices
 from ..tensor import Tensor, make
 from . import overrides
 from .registry import export
@@ -33,7 +34,7 @@ class Rule:
     """
 
     __slots__ = ("operator", "code", "spec", "grad_spec", "results", "differentiable", "needs", "values", "single",
-                 "saved", "saved_meta", "backwards", "direct", "grad_flags")
+                 "saved", "saved_meta", "backwards", "direct", "meta", "grad_flags")
 
     def __init__(self, operator, code, results, values, single):
         self.operator = operator
@@ -50,6 +51,7 @@ class Rule:
         self.grad_flags: list[bool] = []
         self.backwards: dict = {}
         self.direct = False
+        self.meta = False  # an argument has no memory: only shapes are computed
 
 
 class Operator:
@@ -137,7 +139,7 @@ class Operator:
             return self.build(values)
         if rule is None:
             rule = self.build(values)
-            fast = (self.records and not self.sited and rule.single and not rule.direct and not self.mutates and rule.results[0][2] == 0
+            fast = (self.records and not rule.meta and not self.sited and rule.single and not rule.direct and not self.mutates and rule.results[0][2] == 0
                     and not rule.code.sited
                     and not overrides.in_key(key) and not (rule.differentiable and self.gradient_body is None))
             if not overrides.suspended:
@@ -149,7 +151,10 @@ class Operator:
         if rule.direct or (rule.differentiable and state.enabled and self.gradient_body is None):
             return self.run_body(values)
         tensors, numbers = self.split(values)
-        storages = record(rule.code, tensors, numbers)
+        if rule.meta:
+            storages = [Storage(None, spec.nbytes) for spec in rule.code.outputs]
+        else:
+            storages = record(rule.code, tensors, numbers)
         outputs = [make(storages[i], spec, offset) for i, spec, offset in rule.results]
         if rule.differentiable and state.enabled:
             from .gradient import attach_all
@@ -187,7 +192,13 @@ class Operator:
         code, results, single, direct = found
         rule = Rule(self, code, results, values=placeholders(values), single=single)
         rule.direct = direct
+        if any(t._spec.device is devices.meta for t in tensors):
+            rule.meta = True
+            rule.results = tuple([(i, s if s.device is devices.meta else make_spec(s.shape, s.stride, s.dtype, devices.meta), o)
+                                  for i, s, o in rule.results])
+            rule.spec = rule.results[0][1] if rule.results else None
         rule.needs = tuple([t._spec.requires_grad for t in tensors])
+        results = rule.results
         if any(rule.needs) and not direct:
             flags = self.differentiable_results
             grads = [s.dtype.category >= 2 and (flags is None or flags[i]) for i, (_, s, _) in enumerate(results)]

@@ -55,26 +55,32 @@ class Compiled:
     def run(self, inputs, outputs, scalars, sites) -> None:
         """Execute on the storages' memory; ``IndexError`` where a gather was out of range."""
         bases = [storage.buffer.address + storage.base for storage in inputs]
-        for i in self.output_numbers:
-            bases.append(outputs[i].buffer.address)
-        held = [memory.allocate(nbytes) for nbytes in self.own_buffers] if self.own_buffers else ()
-        bases += [buffer.address for buffer in held]
-        if self.arena_bytes:
-            arena = memory.allocate(self.arena_bytes)
-            bases.append(arena.address)
-        else:
-            bases.append(0)
-        if self.scratch:
-            scratch = memory.allocate(self.scratch * get_num_threads())
-            bases.append(scratch.address)
-        else:
-            bases.append(0)
+        try:
+            for i in self.output_numbers:
+                storage = outputs[i]
+                if storage.buffer is None:
+                    storage.buffer = memory.allocate(storage.nbytes)
+                bases.append(storage.buffer.address)
+            held, arena, scratch = self._allocate(bases)
+        except memory.OutOfMemoryError:
+            for i in self.output_numbers:
+                outputs[i].buffer = None
+            raise
         if self.native is not None:
             self.native.run(bases, [scalars[i] for i in self.scalar_numbers] if self.scalar_numbers else ())
         else:
             self._run_segments(bases, inputs, outputs, held, scalars, sites)
         if self.errors is not None and self.errors.any():
-            self._raise(sites)
+            self._raise(outputs, sites)
+
+    def _allocate(self, bases: list[int]):
+        """Temporaries, given as they are needed alive until the run ends; their addresses join ``bases``."""
+        held = [memory.allocate(nbytes) for nbytes in self.own_buffers]
+        arena = memory.allocate(self.arena_bytes) if self.arena_bytes else None
+        scratch = memory.allocate(self.scratch * get_num_threads()) if self.scratch else None
+        bases += [buffer.address for buffer in held]
+        bases += (arena.address if arena else 0, scratch.address if scratch else 0)
+        return held, arena, scratch
 
     def _run_segments(self, bases, inputs, outputs, held, scalars, sites) -> None:
         failure = None
@@ -84,8 +90,11 @@ class Compiled:
                 continue
             try:
                 self._refer(segment, inputs, outputs, held, scalars)
-            except IndexError as error:  # the rest is still computed: nothing else is lost
-                failure = failure or reference.located(error, sites.get(segment.site))
+            except Exception as error:  # the rest is still computed: nothing else is lost
+                if isinstance(error, IndexError):
+                    error = reference.located(error, sites.get(segment.site))
+                reference.poison(self.graph, {segment.site}, outputs, error)
+                failure = failure or error
         if failure is not None:
             raise failure
 
@@ -102,7 +111,7 @@ class Compiled:
         with np.errstate(all="ignore"):
             reference.apply(operation, buffers, bases, scalars)
 
-    def _raise(self, sites) -> None:
+    def _raise(self, outputs, sites) -> None:
         for (index, failed), (site, bounds) in zip(self.errors.reshape(-1, 2).tolist(), self.error_sites):
             if failed:
                 self.errors[:] = 0

@@ -63,7 +63,7 @@ def _graph(operation: Operation, views: list[View], inputs: int) -> Graph:
 class _Memory:
     """A buffer in the place of a storage."""
 
-    __slots__ = ("buffer", "base")
+    __slots__ = ("buffer", "base", "failure")
 
     def __init__(self, buffer, base):
         self.buffer = buffer
