@@ -99,6 +99,10 @@ def poison(graph, faulty_sites, outputs, failure) -> None:
             storage.buffer, storage.failure = None, failure
 
 
+class OutOfRange(IndexError):
+    """An index tensor of a pending operation held a position that does not exist."""
+
+
 def located(error: IndexError, site) -> IndexError:
     """The error with the line that recorded the operation."""
     return OutOfRange(f"{error} (recorded at {site})" if site else str(error))

@@ -118,7 +118,9 @@ class Compiled:
                 index = index + FAR if index < -FAR // 2 else index
                 where = f" (recorded at {sites[site]})" if site in sites else ""
                 dim, size = next((b for b in bounds if not -b[1] <= index < b[1]), bounds[0])
-                raise reference.OutOfRange(f"index {index} is out of bounds for dimension {dim} with size {size}{where}")
+                error = reference.OutOfRange(f"index {index} is out of bounds for dimension {dim} with size {size}{where}")
+                reference.poison(self.graph, {site}, outputs, error)
+                raise error
 
 
 class _Planner:
