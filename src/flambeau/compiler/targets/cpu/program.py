@@ -83,7 +83,7 @@ class Compiled:
         return held, arena, scratch
 
     def _run_segments(self, bases, inputs, outputs, held, scalars, sites) -> None:
-        failure = None
+        failure, faulty = None, set()
         for segment in self.segments:
             if segment.__class__ is Program:
                 segment.run(bases, [scalars[i] for i in self.scalar_numbers])
@@ -93,9 +93,10 @@ class Compiled:
             except Exception as error:  # the rest is still computed: nothing else is lost
                 if isinstance(error, IndexError):
                     error = reference.located(error, sites.get(segment.site))
-                reference.poison(self.graph, {segment.site}, outputs, error)
                 failure = failure or error
+                faulty.add(segment.site)
         if failure is not None:
+            reference.poison(self.graph, faulty, outputs, failure)
             raise failure
 
     def _refer(self, operation, inputs, outputs, held, scalars) -> None:
