@@ -311,6 +311,27 @@ def nll_loss(
     return _nll_loss(input, target, weight, ignore_index, reduction)[0]
 
 
+def _check_linear(input, linear_weight, linear_bias) -> None:
+    if input.ndim not in (1, 2):
+        raise RuntimeError(f"expected input with dimensionality 1 or 2, got {input.ndim}")
+    if linear_weight.ndim < 2:
+        raise RuntimeError(f"expected linear_weight with dimensionality at least 2, got {linear_weight.ndim}")
+    if input.shape[-1] != linear_weight.shape[-1]:
+        raise RuntimeError(
+            "expected equal input and linear_weight last dimensions (in_features), "
+            f"got {input.shape[-1]} and {linear_weight.shape[-1]}, respectively"
+        )
+    if linear_weight.ndim > 2 and input.ndim == 1:
+        raise RuntimeError(
+            f"K-dimensional loss defined by linear_weight shape {tuple(linear_weight.shape)} requires "
+            f"batched input, got unbatched input with shape {tuple(input.shape)}"
+        )
+    if linear_bias is not None and linear_bias.shape != linear_weight.shape[:-1]:
+        raise RuntimeError(
+            f"expected linear_bias shape {tuple(linear_weight.shape[:-1])}, got {tuple(linear_bias.shape)}"
+        )
+
+
 @function("nn.functional")
 def linear_cross_entropy(
     input,
@@ -332,6 +353,9 @@ def linear_cross_entropy(
     if options is not None:
         raise NotImplementedError("flambeau: linear_cross_entropy: argument options is not supported yet")
     classes = tuple(linear_weight.shape[:-1])
+    _check_linear(input, linear_weight, linear_bias)
+    if ignore_index is not None and target.is_floating_point():
+        raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
     logits = input.matmul(reshaped(linear_weight, (-1, linear_weight.shape[-1])).t())
     logits = reshaped(logits, (*input.shape[:-1], *classes))
     if linear_bias is not None:

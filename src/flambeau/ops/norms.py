@@ -132,6 +132,13 @@ def matrix_norm(A, ord="fro", dim=(-2, -1), keepdim: bool = False, *, dtype=None
     return result if out is None else write_out("linalg_matrix_norm", result, out)
 
 
+def _extremum(values, ord, dim: int):
+    """The largest (or, for a negative ``ord``, the smallest) along ``dim``, kept as 1; the largest of none is 0."""
+    if ord > 0 and not values.shape[dim]:
+        return sum(values, dim, True)
+    return (amax if ord > 0 else amin)(values, dim, True)
+
+
 def _matrix_norm(A, ord, rows: int, columns: int, keepdim: bool):
     if isinstance(ord, str) and ord not in ("fro", "nuc"):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
@@ -139,16 +146,13 @@ def _matrix_norm(A, ord, rows: int, columns: int, keepdim: bool):
         return vector_norm(A, 2, (rows, columns), keepdim)
     if ord == "nuc" or abs(ord) == 2:
         values = NAMESPACES["linalg"]["svdvals"](A.movedim((rows, columns), (-2, -1)))
-        made = sum(values, -1) if ord == "nuc" else (amax if ord > 0 else amin)(values, -1)
+        made = sum(values, -1) if ord == "nuc" else _extremum(values, ord, -1).squeeze(-1)
         return with_dims(made, A.shape, (rows, columns)) if keepdim else made
     if abs(ord) not in (1, math.inf):
         raise RuntimeError(f"linalg.matrix_norm: Order {ord} not supported.")
     along, across = (rows, columns) if abs(ord) == 1 else (columns, rows)
     sums = vector_norm(A, 1, along, True)
-    if ord > 0 and not sums.shape[across]:
-        extremum = sum(sums, across, True)  # the largest of no sums is 0
-    else:
-        extremum = (amax if ord > 0 else amin)(sums, across, True)
+    extremum = _extremum(sums, ord, across)
     return extremum if keepdim else extremum.squeeze((rows, columns))
 
 

@@ -35,7 +35,7 @@ def _entry(position: int) -> property:
 
 def named_result(name: str, *fields: str) -> type[NamedResult]:
     """Declare ``torch.return_types.<name>`` with these fields."""
-    members = {field: _entry(i) for i, field in enumerate(fields)}
+    members: dict[str, object] = {field: _entry(i) for i, field in enumerate(fields)}
     members |= {
         "__slots__": (),
         "names": fields,

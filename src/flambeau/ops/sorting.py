@@ -99,10 +99,7 @@ def msort(input, *, out=None):
 def _ranked_shape(op, specs, values):
     spec = specs[0]
     k, dim = values[1], wrap_dim(values[2], spec.ndim)
-    shape = list(spec.shape)
-    if shape:
-        shape[dim] = k
-    shape = tuple(shape)
+    shape = tuple(k if d == dim else s for d, s in enumerate(spec.shape))
     return (dense(shape, spec.dtype, spec.device), dense(shape, dtypes.int64, spec.device)), None
 
 
