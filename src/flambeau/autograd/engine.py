@@ -6,7 +6,6 @@ import heapq
 import threading
 
 from ..lazy import window as _window
-from ..runtime.devices import contiguous_format
 from . import anomaly
 from .graph import Meta
 from .mode import state
@@ -153,10 +152,11 @@ def _own(run: _Run, gradient, tensor):
     if run.create_graph:
         return gradient
     storage, spec = gradient._storage, gradient._spec
-    stride = tensor._spec.stride if tensor is not None else spec.stride
-    if storage.nbytes != spec.nbytes or stride != spec.stride or not run.owns(storage):
-        gradient = gradient.detach()
-        gradient = gradient.clone() if stride == spec.stride else gradient.clone(memory_format=contiguous_format)
+    leaf = tensor._spec if tensor is not None else spec
+    if leaf.stride != spec.stride and leaf.span == leaf.numel:
+        gradient = gradient.new_empty_strided(tuple(spec.shape), leaf.stride).copy_(gradient.detach())
+    elif storage.nbytes != spec.nbytes or not run.owns(storage):
+        gradient = gradient.detach().clone()
     run.given.add(id(gradient._storage))
     return gradient
 

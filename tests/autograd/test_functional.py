@@ -1,0 +1,64 @@
+"""gradcheck, and autograd.functional compared with PyTorch."""
+
+from __future__ import annotations
+
+import pytest
+
+import flambeau
+from flambeau.autograd import functional as ours
+from flambeau.autograd import gradcheck, gradgradcheck
+
+torch = pytest.importorskip("torch")
+
+
+def values(result):
+    if isinstance(result, tuple):
+        return [values(r) for r in result]
+    return result.tolist()
+
+
+@pytest.mark.parametrize(
+    ("name", "call"),
+    [
+        ("jacobian", lambda m, f: f(lambda a: a * a, m.tensor([1.0, 2.0]))),
+        ("jacobian", lambda m, f: f(lambda a, b: (a * b).sum(1), (m.ones(2, 3), m.arange(3.0)))),
+        ("jacobian", lambda m, f: f(lambda a: (a.exp(), a * 2), m.tensor(1.0))),
+        ("hessian", lambda m, f: f(lambda a: (a * a * a).sum(), m.tensor([1.0, 2.0]))),
+        ("hessian", lambda m, f: f(lambda a, b: (a * a * b).sum(), (m.tensor([1.0, 2.0]), m.tensor([3.0, 4.0])))),
+        ("vjp", lambda m, f: f(lambda a: a * a, m.tensor([1.0, 2.0]), m.tensor([1.0, 10.0]))),
+        ("jvp", lambda m, f: f(lambda a: a * a, m.tensor([1.0, 2.0]), m.tensor([1.0, 10.0]))),
+        ("hvp", lambda m, f: f(lambda a: (a * a * a).sum(), m.tensor([1.0, 2.0]), m.tensor([1.0, 10.0]))),
+        ("vhp", lambda m, f: f(lambda a: (a * a * a).sum(), m.tensor([1.0, 2.0]), m.tensor([1.0, 10.0]))),
+    ],
+)
+def test_same_as_pytorch(name, call):
+    found = call(flambeau, getattr(ours, name))
+    expected = call(torch, getattr(torch.autograd.functional, name))
+    assert values(found) == values(expected)
+
+
+def test_strict_refuses_independence():
+    with pytest.raises(RuntimeError, match="independent"):
+        ours.jacobian(lambda a: flambeau.ones(2), flambeau.ones(2), strict=True)
+
+
+def test_gradcheck_accepts_what_is_right_and_finds_what_is_wrong():
+    x = flambeau.randn(3, 2, dtype=flambeau.float64, requires_grad=True)
+    y = flambeau.randn(2, dtype=flambeau.float64, requires_grad=True)
+    assert gradcheck(lambda a, b: (a * b).tanh(), (x, y))
+    assert gradgradcheck(lambda a, b: (a * b).tanh(), (x, y))
+
+    class Wrong(flambeau.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, grad):
+            return grad * 3
+
+    with pytest.raises(RuntimeError, match="Jacobian mismatch"):
+        gradcheck(Wrong.apply, (x,))
+    assert not gradcheck(Wrong.apply, (x,), raise_exception=False)
+    with pytest.raises(ValueError, match="at least one input tensor"):
+        gradcheck(lambda a: a, (x.detach(),))

@@ -1,0 +1,114 @@
+"""In-place writes in the graph, also through views: values and gradients are PyTorch's."""
+
+from __future__ import annotations
+
+import pytest
+
+import flambeau
+
+torch = pytest.importorskip("torch")
+
+
+def slice_is_scaled(m, v):
+    v[0].mul_(3)
+
+
+def slice_is_assigned_from_another(m, v):
+    v[1, :2] = v[0, :2] * 2
+
+
+def slice_is_zeroed(m, v):
+    v[0].zero_()
+
+
+def transposed_column(m, v):
+    v.t()[1] += 5
+
+
+def view_of_a_view(m, v):
+    v[0][1:].add_(v[1][:2])
+
+
+def an_old_view_sees_the_write(m, v):
+    row = v[0]
+    v.mul_(2)
+    row.add_(row)
+
+
+def whole(m, v):
+    v.add_(1).mul_(v.detach().clone())
+
+
+def copied_in(m, v):
+    v[0].copy_(v[1] * 3)
+
+
+def filled(m, v):
+    v[1].fill_(2.5)
+
+
+def through_reshape(m, v):
+    v.view(-1)[::2].mul_(-1)
+
+
+CASES = [
+    slice_is_scaled,
+    slice_is_assigned_from_another,
+    slice_is_zeroed,
+    transposed_column,
+    view_of_a_view,
+    an_old_view_sees_the_write,
+    whole,
+    copied_in,
+    filled,
+    through_reshape,
+]
+
+
+@pytest.mark.parametrize("write", CASES, ids=lambda case: case.__name__)
+def test_same_as_pytorch(write):
+    found = []
+    for m in (flambeau, torch):
+        leaf = m.arange(1.0, 7.0).reshape(2, 3).requires_grad_()
+        v = leaf * 1
+        write(m, v)
+        (v * v).sum().backward()
+        found.append((v.tolist(), leaf.grad.tolist(), v.grad_fn.name().rpartition("::")[2]))
+    assert found[0][:2] == found[1][:2]
+
+
+@pytest.mark.parametrize(
+    "write",
+    [
+        lambda m, x: x.add_(1),
+        lambda m, x: x[0].mul_(2),
+        lambda m, x: x.zero_(),
+        lambda m, x: x.normal_(),
+        lambda m, x: x.copy_(m.ones(3)),
+    ],
+)
+def test_leaves_are_protected(write):
+    for m in (flambeau, torch):
+        with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+            write(m, m.ones(3, requires_grad=True))
+
+
+def test_writes_that_autograd_does_not_see():
+    x = flambeau.ones(3, requires_grad=True)
+    x.data.mul_(2)
+    with flambeau.no_grad():
+        x.mul_(2)
+        x[1] = 0
+    assert x.tolist() == [4.0, 0.0, 4.0] and x.is_leaf and x.requires_grad
+
+
+def test_detach():
+    x = flambeau.ones(2, requires_grad=True)
+    y = x * 2
+    shared = y.detach()
+    shared.mul_(3)
+    assert y.tolist() == [6.0, 6.0] and not shared.requires_grad
+    y.detach_()
+    assert not y.requires_grad and y.is_leaf
+    with pytest.raises(RuntimeError, match="Can't detach views"):
+        (x * 2)[0].detach_()
