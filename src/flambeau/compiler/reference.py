@@ -99,8 +99,11 @@ def poison(graph, faulty_sites, outputs, failure) -> None:
             storage.buffer, storage.failure = None, failure
 
 
-class OutOfRange(IndexError):
-    """An index tensor of a pending operation held a position that does not exist."""
+class OutOfRange(IndexError, RuntimeError):
+    """An index tensor of a pending operation held a position that does not exist.
+
+    PyTorch raises the one for indexing and the other for gather and scatter.
+    """
 
 
 def located(error: IndexError, site) -> IndexError:

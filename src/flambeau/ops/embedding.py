@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import numpy as np
+
 from .. import dtypes
 from ..autograd.mode import no_grad, state
 from ..tensor import Tensor, from_array
@@ -11,7 +13,7 @@ from .operator import operator
 from .positions import positions
 from .registry import function
 from .reshaping import reshaped
-from .scattering import index_write
+from .scattering import add_at, index_write
 from .slicing import slice_
 from .views import unsqueeze
 
@@ -27,7 +29,7 @@ def _(grad, saved):
     if saved.scale_grad_by_freq:
         grad = grad / unsqueeze(_frequency(saved.input, rows, grad.dtype), -1)
     total = filled(tuple(saved.weight.shape), 0, grad.dtype)
-    index_write(total, (saved.input,), grad, (0,), "add")
+    add_at(total, (saved.input,), (0,), grad)
     if saved.padding_idx >= 0:
         slice_(total, 0, saved.padding_idx, saved.padding_idx + 1).zero_()
     return None, total
@@ -163,15 +165,14 @@ def _repeat_rows(bags: int, per_bag: int) -> Tensor:
 
 def _owners(words: Tensor, offsets: Tensor, include_last_offset: bool) -> tuple[int, Tensor]:
     """The number of bags, and the bag of each word."""
-    import numpy as np
     starts = np.asarray(offsets._array(), np.int64)
     if starts.size and starts[0] != 0:
-        raise ValueError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
+        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
     if starts.size and starts[-1] > words.numel():
-        raise ValueError(f"offsets[-1] can not be greater than input's length({words.numel()}), but got offsets[-1] of {starts[-1]}")
+        raise RuntimeError(f"offsets[-1] can not be greater than input's length({words.numel()}), but got offsets[-1] of {starts[-1]}")
     if include_last_offset:
         if not starts.size:
-            raise ValueError("include_last_offset: number of offset should be at least 1")
+            raise RuntimeError("include_last_offset: number of offset should be at least 1")
         starts = starts[:-1]
     owner = np.searchsorted(starts, np.arange(words.numel()), "right") - 1
     return len(starts), from_array(owner.astype(np.int64), dtypes.int64)

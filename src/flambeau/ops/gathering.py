@@ -125,9 +125,8 @@ index = publish(_index_op, namespace=None).function
 
 @_index_op.gradient
 def _(grad, saved):
-    from .scattering import index_write
-    return (index_write(_zeros_like(saved.input, grad), saved.indices, grad, saved.dims, "add", saved.wrap),
-            *[None] * len(saved.indices))
+    from .scattering import add_at
+    return add_at(_zeros_like(saved.input, grad), saved.indices, saved.dims, grad), *[None] * len(saved.indices)
 
 
 def _zeros_like(x, grad):
@@ -178,8 +177,7 @@ gather.operator.exact_out = True
 
 @gather.gradient
 def _(grad, saved):
-    from .scattering import scatter_add
-    return scatter_add(_zeros_like(saved.input, grad), saved.dim, saved.index, grad), None
+    return _zeros_like(saved.input, grad).scatter_add_(saved.dim, saved.index, grad), None
 
 
 @operator("index_select(Tensor input, int dim, Tensor index)", method=True, out=True)
@@ -201,8 +199,10 @@ def _index_one(x: Tensor, dim: int, positions: Tensor, wrap: bool = False) -> Te
 
 @index_select.gradient
 def _(grad, saved):
-    from .scattering import index_add
-    return index_add(_zeros_like(saved.input, grad), saved.dim, saved.index, grad), None
+    from .scattering import add_at
+    if not saved.input.ndim:
+        return reshaped(grad.sum(), ()), None
+    return add_at(_zeros_like(saved.input, grad), (lifted(saved.index),), (wrap_dim(saved.dim, grad.ndim),), grad), None
 
 
 @operator("take(Tensor input, Tensor index)", method=True, out=True)
@@ -217,8 +217,7 @@ def take(input, index):
 
 @take.gradient
 def _(grad, saved):
-    from .scattering import put
-    return put(_zeros_like(saved.input, grad), saved.index, grad, True), None
+    return _zeros_like(saved.input, grad).put_(saved.index, grad, True), None
 
 
 @function(method=True)

@@ -97,7 +97,7 @@ def _folded_along(grad: Tensor, d: int, n: int, before: int, after: int, mode: s
     for piece, amount, first in ((left, before, True), (right, after, False)):
         if amount:
             place = _taken(kept, d, amount, mode, first)
-            raw_copy(place, place + _as_taken(piece, d, mode))
+            place.copy_(place + _as_taken(piece, d, mode))
     return kept
 
 
@@ -177,7 +177,8 @@ def _check_own(x: Tensor, pad, mode: str) -> None:
         if mode == "reflect" and (before >= size or after >= size):
             raise RuntimeError(f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({before}, "
                                f"{after}) at dimension {k} of input {list(x.shape)}")
-        if mode == "circular" and (before > size or after > size):
+        left = size + min(before, 0) + min(after, 0)
+        if mode == "circular" and (before > left or after > left):
             raise RuntimeError("Padding value causes wrapping around more than once.")
         if size + before + after < (0 if mode == "circular" else 1):
             raise RuntimeError(f"input (size {size}) is too small. Calculated output size: {size + before + after}")

@@ -6,7 +6,7 @@ from ..lazy.spec import dense, span
 from ..tensor import Tensor
 from . import overrides, splitting, views
 from .copying import _contiguous, raw_copy
-from .creation import filled, uninitialized
+from .creation import uninitialized
 from .operator import operator
 from .registry import function
 from .reshaping import become, expand, sizes, squeeze, view_
@@ -64,7 +64,7 @@ def as_strided_scatter(input, src, size, stride, storage_offset=None):
 def _(grad, saved):
     geometry_ = (saved.size, saved.stride, saved.storage_offset or 0)
     kept, read = _contiguous(grad), _contiguous(grad)
-    raw_copy(as_strided(kept, *geometry_), filled((), 0, grad.dtype))
+    as_strided(kept, *geometry_).zero_()
     return kept, as_strided(read, *geometry_)
 
 

@@ -334,8 +334,10 @@ def _(grad, saved):
         return gather(x, d, positions)
 
     def write(target, source, how):
+        if how == "set":
+            return scatter(target, d, positions, source)
         source = source if isinstance(source, Tensor) else _filled_like(positions, source, target.dtype)
-        return scatter_write(_contiguous(target), wrap_dim(d, target.ndim), positions, source, how)
+        return scatter_reduce(target, d, positions, source, how)
 
     source = saved.src
     used = source if source.shape == positions.shape else _first(source, positions.shape)
@@ -353,12 +355,12 @@ def _first(x: Tensor, shape) -> Tensor:
 
 
 def _reduce_gradient(grad, saved, source, read, write):
-    """Gradients of input and source. ``read`` gathers at the positions; ``write`` gives a written copy."""
+    """Gradients of input and source. ``read`` gathers at the positions; ``write(target, source, "set"|"sum"|"prod")`` writes a copy."""
     reduce, include_self, x, result = saved.reduce, saved.include_self, saved.input, saved.output
     if reduce == "sum":
         to_input, to_source = grad, read(grad)
     elif reduce == "mean":
-        counts = write(_filled_shape(x, int(include_self)), 1, "add").clamp(min=1)
+        counts = write(_filled_shape(x, int(include_self)), 1, "sum").clamp(min=1)
         to_input, to_source = grad / counts, read(grad / counts)
     elif reduce == "prod":
         to_input, to_source = _product_gradient(grad, saved, source, read, write)
@@ -368,7 +370,7 @@ def _reduce_gradient(grad, saved, source, read, write):
         own = (x == result).to(x.dtype)
         if not include_self:
             own = write(own, 0, "set")
-        shared = grad / write(own, winners, "add").clamp(min=1)
+        shared = grad / write(own, winners, "sum").clamp(min=1)
         to_input, to_source = own * shared, winners * read(shared)
     if not include_self:
         to_input = write(to_input, 0, "set")
@@ -379,8 +381,8 @@ def _product_gradient(grad, saved, source, read, write):
     """Of a product: the product of the other factors, also where some are zero."""
     x = saved.input if saved.include_self else write(saved.input, 1, "set")
     zero_source, zero_own = (source == 0), (x == 0)
-    zeros = write(zero_own.to(x.dtype), zero_source.to(x.dtype), "add")
-    rest = write(x.masked_fill(zero_own, 1), source.masked_fill(zero_source, 1), "multiply")
+    zeros = write(zero_own.to(x.dtype), zero_source.to(x.dtype), "sum")
+    rest = write(x.masked_fill(zero_own, 1), source.masked_fill(zero_source, 1), "prod")
     none, one = (zeros == 0).to(x.dtype), (zeros == 1).to(x.dtype)
     to_input = grad * rest * (none / x.masked_fill(zero_own, 1)).where(~zero_own, one)
     to_source = read(grad * rest) * (read(none) / source.masked_fill(zero_source, 1)).where(~zero_source, read(one))
@@ -501,12 +503,20 @@ def _slice_writer(d: int, positions: Tensor):
 @index_reduce.gradient
 def _(grad, saved):
     d = wrap_dim(saved.dim, grad.ndim)
-    write = _slice_writer(d, saved.index)
+
+    def write(target, source, how):
+        if not isinstance(source, Tensor):
+            source = _filled_like(saved.source, source, target.dtype)
+        if how == "set":
+            return index_copy(target, d, saved.index, source)
+        if how == "sum":
+            return index_add(target, d, saved.index, source)
+        return index_reduce(target, d, saved.index, source, how)
 
     def read(x):
         return reshaped(index(lifted(x), (lifted(saved.index),), (d,), False), tuple(saved.source.shape))
 
-    to_input, to_source = _reduce_gradient(grad, saved, saved.source, read, lambda t, s, how: write(_contiguous(t), s, how))
+    to_input, to_source = _reduce_gradient(grad, saved, saved.source, read, write)
     return to_input, None, to_source
 
 
@@ -522,7 +532,7 @@ def put(input, index, source, accumulate=False):
         raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {input.dtype} and "
                            f"source.dtype = {source.dtype}")
     if source.numel() != index.numel():
-        raise RuntimeError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
+        raise IndexError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
                            f"{source.numel()}, index.numel() = {index.numel()}")
     if not input.numel() and index.numel():
         raise IndexError("put_(): Expected self to be non-empty, but it is empty")
@@ -557,6 +567,11 @@ def _(grad, saved):
     from .creation import filled
     to_input = grad if saved.accumulate else _index_put(grad, saved.indices, filled((), 0, grad.dtype), saved.dims, False)
     return (to_input, *[None] * len(saved.indices), index(grad, tuple(saved.indices), saved.dims, True))
+
+
+def add_at(x: Tensor, indices, dims, source: Tensor) -> Tensor:
+    """In place: ``source`` added where ``indices`` for ``dims`` say."""
+    return _index_put.in_place(x, tuple(indices), source, tuple(dims), True)
 
 
 def put_at(x: Tensor, indices, values: Tensor, accumulate: bool = False) -> Tensor:

@@ -131,6 +131,55 @@ def row(x: Tensor, index: int) -> Tensor:
     return _attached(x, view, at * step, (at,), "SelectBackward0")
 
 
+def basic(x: Tensor, entries: tuple):
+    """``x[entries]`` for ints, slices, None and Ellipsis within bounds, in one pass; None for anything else, errors among it."""
+    spec = x._spec
+    whole_shape, steps = spec.shape, spec.stride
+    left = spec.ndim - len(entries) + sum([entry is None for entry in entries])
+    shape, stride, key, offset, d = [], [], [], 0, 0
+    name = "SliceBackward0"
+    for entry in entries:
+        kind = entry.__class__
+        if entry is None:
+            shape.append(1)
+            stride.append(whole_shape[d] * steps[d] if d < spec.ndim else 1)
+            key.append(None)
+            name = "UnsqueezeBackward0"
+            continue
+        if entry is Ellipsis:
+            end = d + left + 1
+            if end < d:
+                return None
+            key.extend(whole(whole_shape[d:end]))
+            shape.extend(whole_shape[d:end])
+            stride.extend(steps[d:end])
+            d, left = end, -1
+            continue
+        if d >= spec.ndim:
+            return None
+        size, step = whole_shape[d], steps[d]
+        d += 1
+        if kind is slice:
+            start, stop, jump = entry.indices(size) if entry.step is None or entry.step.__class__ is int and entry.step > 0 else (0, 0, 0)
+            if not jump:
+                return None
+            length = len(range(start, stop, jump))
+            key.append((start, length, jump))
+            shape.append(length)
+            stride.append(step * jump)
+            offset += start * step
+            name = "SliceBackward0"
+        elif kind is int and -size <= entry < size:
+            at = entry + size if entry < 0 else entry
+            key.append(at)
+            offset += at * step
+            name = "SelectBackward0"
+        else:
+            return None
+    view = make_spec((*shape, *whole_shape[d:]), (*stride, *steps[d:]), spec.dtype, spec.device)
+    return _attached(x, view, offset * spec.dtype.itemsize, tuple(key), name)
+
+
 # -- one dimension at a time --------------------------------------------------------------------------------------------------
 
 

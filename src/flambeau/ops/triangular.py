@@ -189,5 +189,5 @@ def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
 def _(grad, saved):
     kept = _contiguous(grad)
     place = diagonal(kept, saved.offset, saved.dim1, saved.dim2)
-    raw_copy(place, filled((), 0, grad.dtype))
+    place.zero_()
     return kept, diagonal(grad, saved.offset, saved.dim1, saved.dim2)

@@ -8,8 +8,9 @@ from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor, make
 from . import overrides
 from .gradient import attach_all, prepare
-from .operator import Operator, Rule, make_function
+from .operator import Operator, Rule, _reduces, make_function
 from .registry import export
+from .schema import compile_function, head, key_expression, spread
 
 
 class ViewOperator(Operator):
@@ -40,8 +41,22 @@ class ViewOperator(Operator):
             results.append((0, view, offset * dtype.itemsize))
         return _ViewCode(self, (spec,)), tuple(results), not several, False
 
+    def find(self, values) -> Rule:
+        key = self.key(values)
+        try:
+            rule = self.rules.get(key) or self.others.get(key)
+        except TypeError:  # an unhashable argument, which the geometry refuses
+            return self.build(values)
+        if rule is None:
+            rule = self.build(values)
+            (self.others if overrides.in_key(key) else self.rules)[key] = rule
+        return rule
+
     def launch(self, rule: Rule, values):
-        x = values[0]
+        return self.show(rule, values[0])
+
+    def show(self, rule: Rule, x: Tensor):
+        """The view, or views, of ``x`` that a rule describes."""
         storage, offset = x._storage, x._offset
         outputs = []
         for _, spec, delta in rule.results:
@@ -79,20 +94,44 @@ def view(schema: str, *, method: bool | str = True, namespace: str | None = "tor
 
     def declare(geometry):
         op = ViewOperator(schema, geometry)
-        op.function = make_function(op)
+        op.function = view_function(op)
         op.function.operator = op
         op.function.gradient = op.gradient
         if namespace is not None:
             for name in (op.name, *aliases):
                 export(namespace, name, op.function)
         if method:
-            as_method = make_function(op, variadic=variadic) if variadic else op.function
+            as_method = view_function(op, variadic) if variadic else op.function
             for name in (op.name, *aliases) if method is True else (method,):
                 setattr(Tensor, name, as_method)
         overrides.remember(op)
         return op.function
 
     return declare
+
+
+_FAST = """
+def {name}({head}):
+{spread}{renaming}    try:
+        rule = rules[{key}]
+    except (KeyError, AttributeError, TypeError):
+        return general({values})
+    return show(rule, {first})
+"""
+
+
+def view_function(op: ViewOperator, variadic: str | None = None):
+    """The public function of a view operator: a known signature costs one look-up."""
+    general = make_function(op)
+    first, *_ = names = [p.name for p in op.parameters]
+    numpy_names = variadic is None and _reduces(op)
+    given = ", ".join(f"{n}={n}" for n in names)
+    source = _FAST.format(name=general.__name__, head=head(op.schema, False, variadic, numpy_names), values=", ".join(names), first=first,
+                          renaming=f"    if numpy_names:\n        return general({given}, **numpy_names)\n" if numpy_names else "",
+                          key=", ".join(key_expression(p) for p in op.parameters) + ",",
+                          spread=f"    {variadic} = spread({variadic})\n" if variadic else "")
+    scope = {"rules": op.rules, "general": general, "show": op.show, "spread": spread}
+    return compile_function(source, general.__name__, scope, "ops", op.doc)
 
 
 class AsStridedNode(Node):

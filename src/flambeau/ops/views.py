@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from ..lazy.spec import contiguous_strides, count, spec as make_spec
 from ..tensor import wrap_dim
-from .copying import raw_copy
 from .slicing import narrow, select, slice_
 from .view_operator import view
 
