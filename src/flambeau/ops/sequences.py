@@ -21,6 +21,7 @@ from . import overrides
 from .creation import finish
 from .registry import function
 
+range_ = range  # this file defines PyTorch's
 _LANES = {"float32": 8, "float64": 4}  # of the vectors in which PyTorch's arange computes
 
 
@@ -96,16 +97,25 @@ def _steps(start, step, size: int, dtype) -> np.ndarray:
     """``start + i * step`` as PyTorch rounds it: the first of each vector on its own, the others relative to it."""
     if dtype.category < 2:
         return int(start) + np.arange(size, dtype=np.int64) * int(step)
-    i = np.arange(size, dtype=np.float64)
-    values = start + step * i
+    values = fma64(np.arange(size, dtype=np.float64), float(step), float(start))
     lanes = _LANES.get(dtype.name)
     if lanes is None:
         return values
     whole = size // (2 * lanes) * (2 * lanes)  # two vectors at a time; the rest one by one
-    lane = np.arange(whole) % lanes
-    first = values[:whole][np.arange(whole) - lane].astype(dtype.numpy).astype(np.float64)
-    values[:whole] = first + step * lane
+    vectors = values[:whole].reshape(-1, lanes)
+    first = vectors[:, 0].astype(dtype.numpy).astype(np.float64)
+    for lane in range_(1, lanes):
+        vectors[:, lane] = _added(first, lane, float(step))
     return values
+
+
+def _added(first: np.ndarray, count: int, step: float) -> np.ndarray:
+    """``first + count * step``, rounded once (but for ties of the second order)."""
+    product = count * step
+    lost = float(fma64(np.array([count]), step, -product)[0])
+    total = first + product
+    moved = total - first
+    return total + ((first - (total - moved)) + (product - moved) + lost)
 
 
 # -- linspace, logspace -----------------------------------------------------------------------------------------------
