@@ -90,6 +90,12 @@ def _pick(planes: Tensor, places: list[Tensor], sizes) -> Tensor:
     return where(inside.unsqueeze(1), planes.gather(2, index), 0.0)
 
 
+def _nearest(planes: Tensor, coordinates: list[Tensor], sizes) -> Tensor:
+    # The points take part so that their gradient is zero rather than missing.
+    nothing = where((coordinates[0] < 0) & (coordinates[0] >= 0), sum(coordinates), 0.0)
+    return _pick(planes, [c.round() for c in coordinates], sizes) + nothing.unsqueeze(1)
+
+
 def _linear(planes: Tensor, coordinates: list[Tensor], sizes) -> Tensor:
     floors = [c.floor().detach() for c in coordinates]
     total = None
@@ -156,7 +162,7 @@ def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros"
         result = _cubic(planes, coordinates, sizes, padding_mode, align)
     else:
         coordinates = [_bounded(c, size, padding_mode, align) for c, size in zip(coordinates, sizes)]
-        result = _pick(planes, [c.round() for c in coordinates], sizes) if mode == "nearest" else _linear(planes, coordinates, sizes)
+        result = _nearest(planes, coordinates, sizes) if mode == "nearest" else _linear(planes, coordinates, sizes)
     return reshaped(result, (*input.shape[:2], *grid.shape[1:-1]))
 
 

@@ -1,0 +1,110 @@
+"""Resizing, sampling, folding and shuffling of images against PyTorch, with gradients."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+
+import flambeau
+import flambeau.nn.functional as F
+
+torch = pytest.importorskip("torch")
+TF = torch.nn.functional
+
+
+def check(name: str, shapes, *arguments, tolerance: float = 1e-11, **options):
+    """Value and gradients agree with PyTorch's on random float64 inputs."""
+    rng = np.random.default_rng(0)
+    arrays = [rng.standard_normal(s) for s in shapes]
+    theirs, ours = [torch.tensor(a, requires_grad=True) for a in arrays], [flambeau.tensor(a, requires_grad=True) for a in arrays]
+    expected, result = getattr(TF, name)(*theirs, *arguments, **options), getattr(F, name)(*ours, *arguments, **options)
+    assert tuple(result.shape) == tuple(expected.shape)
+    np.testing.assert_allclose(result.detach().numpy(), expected.detach().numpy(), atol=tolerance)
+    expected.sin().sum().backward()
+    result.sin().sum().backward()
+    for t, f in zip(theirs, ours):
+        np.testing.assert_allclose(f.grad.numpy(), t.grad.numpy(), atol=tolerance)
+
+
+SHAPES = {1: (2, 3, 7), 2: (2, 3, 5, 7), 3: (2, 3, 4, 5, 3)}
+
+
+@pytest.mark.parametrize("mode", ["nearest", "nearest-exact", "area"])
+@pytest.mark.parametrize("n", [1, 2, 3])
+def test_modes_without_weights(n, mode):
+    check("interpolate", [SHAPES[n]], size=(9, 3, 8)[:n], mode=mode)
+    check("interpolate", [SHAPES[n]], scale_factor=1.7, mode=mode)
+
+
+@pytest.mark.parametrize("n, mode", [(1, "linear"), (2, "bilinear"), (2, "bicubic"), (3, "trilinear")])
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_interpolating_modes(n, mode, align_corners):
+    check("interpolate", [SHAPES[n]], size=(9, 3, 8)[:n], mode=mode, align_corners=align_corners)
+    check("interpolate", [SHAPES[n]], scale_factor=1.7, mode=mode, align_corners=align_corners)
+    check("interpolate", [SHAPES[n]], scale_factor=1.7, mode=mode, align_corners=align_corners, recompute_scale_factor=True)
+
+
+def test_bytes_are_resized_as_pytorch_rounds():
+    array = np.random.default_rng(0).integers(0, 256, (1, 3, 9, 11)).astype(np.uint8)
+    for mode in ("nearest", "bilinear"):
+        expected = TF.interpolate(torch.tensor(array), size=(6, 15), mode=mode)
+        assert F.interpolate(flambeau.tensor(array), size=(6, 15), mode=mode).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("options, error", [
+    ({}, ValueError), ({"size": 2, "scale_factor": 2}, ValueError), ({"size": (2, 2, 2)}, ValueError), ({"size": 2, "mode": "linear"}, NotImplementedError),
+    ({"size": 2, "mode": "other"}, NotImplementedError), ({"size": 2, "align_corners": True}, ValueError), ({"size": 0}, RuntimeError),
+])
+def test_interpolate_refuses_what_pytorch_refuses(options, error):
+    for module, functional in ((torch, TF), (flambeau, F)):
+        with pytest.raises(error):
+            functional.interpolate(module.ones(1, 1, 4, 4), **options)
+
+
+def test_antialias_is_refused_by_name():
+    with pytest.raises(NotImplementedError, match="antialias"):
+        F.interpolate(flambeau.ones(1, 1, 4, 4), size=2, mode="bilinear", antialias=True)
+
+
+@pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
+@pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_grid_sample(mode, padding_mode, align_corners):
+    check("grid_sample", [(2, 3, 5, 6), (2, 4, 3, 2)], mode=mode, padding_mode=padding_mode, align_corners=align_corners, tolerance=1e-9)
+
+
+def test_grid_sample_of_volumes():
+    check("grid_sample", [(2, 3, 4, 5, 6), (2, 3, 2, 2, 3)], align_corners=False)
+
+
+@pytest.mark.parametrize("size", [(2, 3, 4, 5), (2, 3, 1, 5), (2, 3, 4, 2, 3)])
+@pytest.mark.parametrize("align_corners", [True, False])
+def test_affine_grid(size, align_corners):
+    n = len(size) - 2
+    check("affine_grid", [(2, n, n + 1)], size, align_corners=align_corners)
+
+
+@pytest.mark.parametrize("options", [{}, {"stride": 2}, {"padding": 1}, {"dilation": 2}, {"stride": (1, 2), "padding": (2, 1)}])
+def test_unfold_and_fold(options):
+    check("unfold", [(2, 3, 6, 7)], (3, 2), **options)
+    columns = TF.unfold(torch.ones(2, 3, 6, 7), (3, 2), **options)
+    check("fold", [tuple(columns.shape)], (6, 7), (3, 2), **options)
+
+
+def test_shuffles_and_their_inverses():
+    check("pixel_shuffle", [(2, 8, 3, 4)], 2)
+    check("pixel_unshuffle", [(2, 2, 6, 4)], 2)
+    check("channel_shuffle", [(2, 6, 3, 4)], 3)
+    x = flambeau.arange(2 * 8 * 3 * 4).reshape(2, 8, 3, 4)
+    assert (F.pixel_unshuffle(F.pixel_shuffle(x, 2), 2) == x).all()
+
+
+@pytest.mark.parametrize("call", [
+    lambda m, f: f.pixel_shuffle(m.ones(1, 3, 2, 2), 2), lambda m, f: f.pixel_unshuffle(m.ones(1, 1, 3, 4), 2),
+    lambda m, f: f.channel_shuffle(m.ones(1, 4, 2, 2), 3), lambda m, f: f.unfold(m.ones(1, 1, 4, 4), 5),
+    lambda m, f: f.fold(m.ones(1, 4, 4), (4, 4), 2), lambda m, f: f.grid_sample(m.ones(1, 1, 4, 4), m.ones(1, 2, 2, 3)),
+])
+def test_shapes_that_do_not_fit(call):
+    for module, functional in ((torch, TF), (flambeau, F)):
+        with pytest.raises(RuntimeError):
+            call(module, functional)
