@@ -60,7 +60,11 @@ def __dlpack__(self, *, stream=-1, max_version=None, dl_device=None, copy=None):
     if self.dtype is dtypes.bfloat16:
         raise BufferError("flambeau: __dlpack__: bfloat16 is not supported yet")
     array = expose(self)
-    return (array.copy() if copy else array).__dlpack__()
+    array = array.copy() if copy else array
+    try:
+        return array.__dlpack__(max_version=max_version)
+    except TypeError:  # a NumPy that knows the first version only
+        return array.__dlpack__()
 
 
 @function(None, method=True)
