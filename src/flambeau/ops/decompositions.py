@@ -175,9 +175,7 @@ def _(grads, saved):
     LU, pivots = saved.outputs[:2]
     grad = grads[0]
     k = min(LU.shape[-2:])
-    return permuted(
-        _factors_to_matrix(tril(grad[..., :k], -1), triu(grad[..., :k, :]), _lower(LU), _upper(LU)), pivots
-    )
+    return permuted(_factors_to_matrix(tril(grad[..., :k], -1), triu(grad[..., :k, :]), _lower(LU), _upper(LU)), pivots)
 
 
 def _lu(name: str, A, pivot: bool):
@@ -349,9 +347,7 @@ def _(grads, saved):
             "linalg.qr(A, mode='reduced') if you are going to require gradients."
         )
     if mode == "complete" and m > n:
-        raise RuntimeError(
-            "The QR decomposition is not differentiable when mode='complete' and nrows > ncols"
-        )
+        raise RuntimeError("The QR decomposition is not differentiable when mode='complete' and nrows > ncols")
     inner = matmul(adjoint(Q), to_q) - matmul(to_r, adjoint(R))
     if m >= n:
         upper = triu(-inner)
@@ -467,9 +463,7 @@ def _reflect_gradient(packed, tau, c, grad, adjoint_product: bool):
         return packed * 0, tau * 0, grad
     to_packed = tril(cat(to_vectors, -1), -1)
     if packed.shape[-1] > count:
-        to_packed = cat(
-            (to_packed, zeros((*packed.shape[:-1], packed.shape[-1] - count), dtype=packed.dtype)), -1
-        )
+        to_packed = cat((to_packed, zeros((*packed.shape[:-1], packed.shape[-1] - count), dtype=packed.dtype)), -1)
     return to_packed, cat(to_tau, -1), grad
 
 
@@ -535,9 +529,7 @@ def _(grad, saved):
     if saved.left:
         return _reflect_gradient(packed, tau, other, grad, saved.transpose)
     # C Q is the adjoint of Q^H C^H.
-    to_packed, to_tau, to_other = _reflect_gradient(
-        packed, tau, adjoint(other), adjoint(grad), not saved.transpose
-    )
+    to_packed, to_tau, to_other = _reflect_gradient(packed, tau, adjoint(other), adjoint(grad), not saved.transpose)
     return to_packed, to_tau, adjoint(to_other)
 
 
@@ -545,9 +537,7 @@ def _(grad, saved):
 def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=None):
     """``Q other`` (not ``left``: ``other Q``) with the square Q of ``geqrf``'s reflections, or its adjoint (``transpose``)."""
     if input.ndim < 2 or other.ndim < 2:
-        raise RuntimeError(
-            f"torch.ormqr: {'input' if input.ndim < 2 else 'other'} must have at least 2 dimensions."
-        )
+        raise RuntimeError(f"torch.ormqr: {'input' if input.ndim < 2 else 'other'} must have at least 2 dimensions.")
     side = other.shape[-2 if left else -1]
     which = f"other.shape[{-2 if left else -1}]"
     if side < tau.shape[-1]:
@@ -567,9 +557,7 @@ def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=
             f"{other.ndim} and input.ndim is equal to {input.ndim}"
         )
     if tau.shape[:-1] != input.shape[:-2] or other.shape[:-2] != input.shape[:-2]:
-        raise RuntimeError(
-            "torch.ormqr: Expected batch dimensions of tau and other to be equal to input.shape[:-2]"
-        )
+        raise RuntimeError("torch.ormqr: Expected batch dimensions of tau and other to be equal to input.shape[:-2]")
     require_floating("torch.ormqr", input)
     _require_dtype("torch.ormqr", tau, "tau", input)
     _require_dtype("torch.ormqr", other, "other", input)

@@ -46,9 +46,7 @@ def _cofactors_of_singular(a: np.ndarray) -> np.ndarray:
     return phase[..., None, None] * (u * others[..., None, :]) @ vh
 
 
-_cofactors = library(
-    "cofactors(Tensor A)", lambda specs: [(specs[0].shape, specs[0].dtype)], _cofactor_arrays
-)
+_cofactors = library("cofactors(Tensor A)", lambda specs: [(specs[0].shape, specs[0].dtype)], _cofactor_arrays)
 
 
 @_det.gradient

@@ -200,7 +200,7 @@ def _(grads, saved):
     L, V = saved.outputs[:2]
     if to_vectors is None:
         return matmul(V * unsqueeze(to_values, -2), adjoint(V))
-    inner = _over_gaps(matmul(adjoint(V), to_vectors), L)
+    inner = _over_gaps(_skew(matmul(adjoint(V), to_vectors)) * 0.5, L)
     if to_values is not None:
         inner = inner + diag_embed(to_values)
     return matmul(matmul(V, inner), adjoint(V))
@@ -298,9 +298,7 @@ def _(grads, saved):
 _eigenvalues = library(
     "linalg_eigvals(Tensor A)",
     lambda specs: _eig_outputs(specs)[::2],
-    lambda arrays: _values_of(
-        lambda a: np.linalg.eigvals(a).astype(np.result_type(a.dtype, np.complex64)), arrays[0]
-    ),
+    lambda arrays: _values_of(lambda a: np.linalg.eigvals(a).astype(np.result_type(a.dtype, np.complex64)), arrays[0]),
 )
 
 
@@ -357,8 +355,10 @@ def _range_basis(A, q: int, niter: int, M):
 
 @function()
 def svd_lowrank(A, q: int | None = 6, niter: int | None = 2, M=None):
-    """``U, S, V`` with ``A - M`` near ``U diag(S) V^H``, of rank ``q``, by ``niter`` rounds of random subspace iteration (Halko et al. 2009,
-    algorithm 5.1)."""
+    """``U, S, V`` with ``A - M`` near ``U diag(S) V^H``, of rank ``q``, by ``niter`` rounds of random subspace iteration.
+
+    Halko et al. 2009, algorithm 5.1.
+    """
     q, niter = 6 if q is None else q, 2 if niter is None else niter
     wide = A.shape[-2] < A.shape[-1]
     if M is not None:

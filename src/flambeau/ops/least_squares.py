@@ -7,6 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..runtime import least_squares
 from ..tensor import Tensor
+from .complex_numbers import real
 from .creation import zeros
 from .eigen import _eigh, _svd
 from .linear_solvers import is_vector_side
@@ -26,6 +27,7 @@ from .matrices import (
 from .operator import operator
 from .reductions import amax
 from .registry import function
+from .reshaping import reshaped
 from .return_types import named_result
 from .selection import where
 from .views import unsqueeze
@@ -82,13 +84,7 @@ def tolerances(A, atol, rtol, smallest: float | None = None):
     if rtol is None:
         given = isinstance(atol, Tensor) or (atol is not None and atol > 0)
         default = epsilon(A.dtype) * max(A.shape[-2:]) if smallest is None else smallest
-        rtol = (
-            0.0
-            if given and not isinstance(atol, Tensor)
-            else where(atol > 0, 0.0, default)
-            if given
-            else default
-        )
+        rtol = 0.0 if given and not isinstance(atol, Tensor) else where(atol > 0, 0.0, default) if given else default
     return 0.0 if atol is None else atol, rtol
 
 
@@ -162,9 +158,7 @@ def _check_lstsq(A, B, driver: str) -> None:
     require_floating("torch.linalg.lstsq", A)
     require_same_dtype("torch.linalg.lstsq", A, B, "input", "other")
     if driver not in ("gels", "gelsy", "gelsd", "gelss"):
-        raise RuntimeError(
-            "torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)"
-        )
+        raise RuntimeError("torch.linalg.lstsq: parameter `driver` should be one of (gels, gelsy, gelsd, gelss)")
     dims = A.ndim - B.ndim
     if not 0 <= dims <= 1 and A.ndim < B.ndim:
         raise RuntimeError(
@@ -185,9 +179,7 @@ def lstsq(A, B, rcond: float | None = None, *, driver: str | None = None):
     vector = is_vector_side(A, B) and A.ndim - 1 == B.ndim
     B = unsqueeze(B, -1) if vector else B
     if A.shape[-2] != B.shape[-2]:
-        raise RuntimeError(
-            f"torch.linalg.lstsq: input.size(-2) should match other.size(-{1 if vector else 2})"
-        )
+        raise RuntimeError(f"torch.linalg.lstsq: input.size(-2) should match other.size(-{1 if vector else 2})")
     m, n = A.shape[-2:]
     A, B = same_batch(A, B)
     limit = epsilon(A.dtype) * max(m, n) if rcond is None else float(rcond)
@@ -200,8 +192,7 @@ def lstsq(A, B, rcond: float | None = None, *, driver: str | None = None):
             f"have full rank (error code: {k})."
         ),
     )
-    nothing = zeros((0,), dtype=values.dtype)
-    residuals = nothing
+    residuals = reshaped(real(X), (X.numel(),))[:0]  # empty, but with X's history
     if m > n and driver != "gelsy" and (driver == "gels" or A.is_meta or (rank._array() == n).all()):
         residuals = (matmul(A, X) - B).abs().square().sum(-2)
     return _LeastSquares(
@@ -209,6 +200,6 @@ def lstsq(A, B, rcond: float | None = None, *, driver: str | None = None):
             X.squeeze(-1) if vector else X,
             residuals,
             zeros((0,), dtype=dtypes.int64) if driver == "gels" else rank.to(dtypes.int64),
-            values if driver in ("gelsd", "gelss") else nothing,
+            values if driver in ("gelsd", "gelss") else zeros((0,), dtype=values.dtype),
         )
     )

@@ -41,9 +41,7 @@ def _inverse(arrays):
         return np.linalg.inv(a), np.zeros(a.shape[:-2], np.int32)
     except np.linalg.LinAlgError:
         factors, pivots, info = lapack.getrf(a)
-        return lapack.getrs(
-            factors, pivots, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)
-        ), info
+        return lapack.getrs(factors, pivots, np.broadcast_to(np.eye(a.shape[-1], dtype=a.dtype), a.shape)), info
 
 
 def _with_info(specs, *static):
@@ -219,9 +217,7 @@ def solve_triangular(A, B, *, upper: bool, left: bool = True, unitriangular: boo
 
 
 @function(method=True)
-def triangular_solve(
-    b, A, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out=None
-):
+def triangular_solve(b, A, upper: bool = True, transpose: bool = False, unitriangular: bool = False, *, out=None):
     """The X with ``A X = b`` (``transpose``: ``A.T X = b``) for triangular ``A``, and a copy of ``A``."""
     for x, argument in ((b, "b"), (A, "A")):
         if x.ndim < 2:
@@ -266,9 +262,7 @@ def cholesky_solve(B, L, upper: bool = False, *, out=None):
     """The X with ``A X = B`` where ``A = L L^H`` (``upper``: ``L^H L``) is given by its Cholesky factor."""
     for x, argument in ((B, "b"), (L, "u")):
         if x.ndim < 2:
-            raise RuntimeError(
-                f"{argument} should have at least 2 dimensions, but has {x.ndim} dimensions instead"
-            )
+            raise RuntimeError(f"{argument} should have at least 2 dimensions, but has {x.ndim} dimensions instead")
     if L.shape[-1] != L.shape[-2] or L.shape[-1] != B.shape[-2]:
         raise RuntimeError(
             f"cholesky_solve: incompatible matrix sizes: each L matrix is {L.shape[-2]} by {L.shape[-1]} but each B matrix "
@@ -319,9 +313,7 @@ def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=Non
     require_floating("linalg.lu_solve", LU)
     require_same_dtype("linalg.lu_solve", LU, B, "LU", "B")
     if pivots.dtype is not dtypes.int32:
-        raise RuntimeError(
-            f"linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32. Got {pivots.dtype}"
-        )
+        raise RuntimeError(f"linalg.lu_solve: pivots should be a Tensor of scalar type torch.int32. Got {pivots.dtype}")
     _check_sides("linalg.lu_solve", LU, B, left)
     if pivots.shape != LU.shape[:-1]:
         raise RuntimeError(

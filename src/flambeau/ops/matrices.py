@@ -135,9 +135,7 @@ def require_square(name: str, x: Tensor, argument: str = "A") -> None:
 def require_floating(name: str, x: Tensor, low_precision: bool = False) -> None:
     """``RuntimeError`` for integers, and for float16 and bfloat16, which LAPACK does not know, unless ``low_precision``."""
     if x.dtype.category < 2:
-        raise RuntimeError(
-            f"{name}: Expected a floating point or complex tensor as input. Got {_scalar_name(x.dtype)}"
-        )
+        raise RuntimeError(f"{name}: Expected a floating point or complex tensor as input. Got {_scalar_name(x.dtype)}")
     if not low_precision and x.dtype.name in ("float16", "bfloat16"):
         raise RuntimeError(f"{name}: Low precision dtypes not supported. Got {_scalar_name(x.dtype)}")
 

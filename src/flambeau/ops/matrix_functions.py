@@ -39,7 +39,7 @@ def matrix_power(A, n: int, *, out=None):
 
 def _power(A, n: int):
     if n == 0:
-        return eye(A.shape[-1], dtype=A.dtype).expand(A.shape).clone()
+        return A.clone().copy_(eye(A.shape[-1], dtype=A.dtype))
     if n < 0:
         A, n = inv(A), -n
     result = None
@@ -104,9 +104,7 @@ def _pade(a: np.ndarray) -> np.ndarray:
     return np.linalg.solve(even - odd, even + odd)
 
 
-_matrix_exp = library(
-    "linalg_matrix_exp(Tensor A)", lambda specs: [(specs[0].shape, specs[0].dtype)], _exponentials
-)
+_matrix_exp = library("linalg_matrix_exp(Tensor A)", lambda specs: [(specs[0].shape, specs[0].dtype)], _exponentials)
 
 
 @_matrix_exp.gradient
@@ -166,9 +164,7 @@ def cond(A, p=None, *, out=None):
         values, _ = singular_values(A)
         first, last = values[..., 0], values[..., -1]
         result = last / first if p == -2 else first / last
-        return deliver(
-            "linalg_cond", where(result.isnan(), math.inf, result) if not A.requires_grad else result, out
-        )
+        return deliver("linalg_cond", where(result.isnan(), math.inf, result) if not A.requires_grad else result, out)
     require_square("linalg.cond", A)
     if isinstance(p, str) and p not in ("fro", "nuc"):
         raise RuntimeError(f"linalg.cond got an invalid norm type: {p}")
@@ -248,9 +244,7 @@ def _linalg_cross(input, other, *, dim: int = -1, out=None):
         raise RuntimeError("linalg.cross: inputs must have the same number of dimensions.")
     sizes = [x.shape[wrap_dim(dim, x.ndim)] for x in (input, other)]
     if sizes != [3, 3]:
-        raise RuntimeError(
-            f"linalg.cross: inputs dimension {dim} must have length 3. Got {sizes[0]} and {sizes[1]}"
-        )
+        raise RuntimeError(f"linalg.cross: inputs dimension {dim} must have length 3. Got {sizes[0]} and {sizes[1]}")
     return deliver("linalg_cross", _broadcast_cross(input, other, dim), out)
 
 
@@ -325,10 +319,11 @@ def tensorsolve(A, B, dims=None, *, out=None):
 @function("linalg")
 def vander(x, N: int | None = None):
     """The powers 0 to ``N - 1`` (by default as many as there are elements) of each element of ``x (..., n)``: ``(..., n, N)``."""
-    if not x.ndim or (x.ndim == 1 and not x.numel()):
+    if x.ndim < 2 and not x.numel():
         raise RuntimeError("x must be at least 1D and non-empty")
     if N is not None and N <= 1:
         raise RuntimeError("N must be greater than 1.")
+    x = x if x.ndim else reshaped(x, (1,))
     count = x.shape[-1] if N is None else N
     if not x.dtype.category:
         x = x.to(dtypes.int64)

@@ -34,11 +34,12 @@ def _routine(name: str, dtype: str):
 class PerMatrix:
     """An array with one share for each matrix of the batch; the routine gets the share's address."""
 
-    __slots__ = ("address", "step")
+    __slots__ = ("array", "address", "step")
 
     def __init__(self, array: np.ndarray, dims: int):
         batch = array.shape[: array.ndim - dims]
         count = int(np.prod(batch)) if batch else 1
+        self.array = array  # which may be a temporary: it must live as long as its address is used
         self.address = array.ctypes.data
         self.step = array.nbytes // max(count, 1)
 
@@ -267,9 +268,7 @@ def orgqr(a: np.ndarray, tau: np.ndarray) -> np.ndarray:
         name = "ungqr" if a.dtype.kind == "c" else "orgqr"
         tau, info = np.ascontiguousarray(tau), np.zeros(1, np.int32)
         work = workspace(name, a.dtype, m, n, k, q, m, tau, None, None, info)
-        call(
-            name, a.dtype, _count(a, 2), m, n, k, PerMatrix(q, 2), m, PerMatrix(tau, 1), work, work.size, info
-        )
+        call(name, a.dtype, _count(a, 2), m, n, k, PerMatrix(q, 2), m, PerMatrix(tau, 1), work, work.size, info)
     return q
 
 

@@ -74,9 +74,7 @@ def by_pivoted_qr(a: np.ndarray, b: np.ndarray, rcond: float) -> tuple[np.ndarra
     return x[..., :n].swapaxes(-1, -2), rank
 
 
-def by_singular_values(
-    a: np.ndarray, b: np.ndarray, rcond: float
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+def by_singular_values(a: np.ndarray, b: np.ndarray, rcond: float) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """Solutions, ranks and singular values; those below ``rcond`` times the largest count as zero."""
     (m, n), k, batch = a.shape[-2:], b.shape[-1], a.shape[:-2]
     x = np.zeros((*batch, n, k), a.dtype)
