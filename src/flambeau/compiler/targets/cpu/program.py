@@ -13,7 +13,6 @@ from ... import reference
 from ...fusion import FAR, Fused, Group, Single, fuse
 from ...graph import Graph
 from ...loops import PARTIAL, Nest, Partial, lower
-from ...plans import Dot
 from . import dot
 from .codegen import emit_kernel, join_module, layout, scratch_bytes
 from .dot_layout import FIELDS
@@ -193,8 +192,9 @@ class _Planner:
         self.scratch_base = arena + 1
         self.bases = arena + 2
         free = _Arena()
+        stored = self._stored(lowered)
         requests = [(min(levels[i] for i in steps), max(levels[i] for i in steps), graph.sizes[v], v)
-                    for v, steps in touched.items() if v not in self.base_of]
+                    for v, steps in touched.items() if v in stored and v not in self.base_of]
         for i, nests in enumerate(lowered):
             if nests.__class__ is Partial:
                 # Its second nest runs one phase later, see _segments.
@@ -207,6 +207,17 @@ class _Planner:
                 self.base_of[name] = (arena, offset)
         self.arena_base = arena
         compiled.arena_bytes = free.size
+
+    def _stored(self, lowered) -> set[int]:
+        """The values that some step finds in memory; the others live in registers only."""
+        stored: set[int] = set()
+        for step, nests in zip(self.fused.steps, lowered):
+            if step.__class__ is Single:
+                stored.update(v.value for v in step.operation.inputs)
+                stored.update(step.operation.outputs)
+            for nest in _nests_of(nests):
+                stored.update(binding.value for binding in nest.bindings)
+        return stored
 
     def _by_reference(self, steps) -> bool:
         return any(isinstance(self.fused.steps[i], Single) and not self._is_native(self.fused.steps[i]) for i in steps)
@@ -370,5 +381,3 @@ class _Arena:
         self.size = max(self.size, offset + nbytes)
         return offset
 
-
-__all__ = ["Compiled", "kernel_address", "statistics", "Dot"]
