@@ -2,12 +2,13 @@
 from . import views, copying, creation
 from . import selection, arithmetic, comparison, logical, rounding, complex_numbers, transcendental, powers, clamping
 from . import special_functions, special_aliases, activations, floating_parts, ternary, special_polynomials, special_extras
-from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, rearranging, triangular, padding, embedding, restriding
+from . import reshaping, slicing, splitting, joining, indexing, gathering, searching, scattering, index_writing, rearranging, triangular, padding, embedding, restriding
 from . import reductions, softmax, statistics, losses, normalization, dropout
 from . import scans, sorting, order_statistics, histograms, norms, distance_losses, margin_losses, ctc
 from . import matmul, scaled_products, contraction, convolution, pooling, attention, distance, upsampling, folding, grid_sampling
 from . import linear_solvers, decompositions, determinants, eigen, least_squares, matrix_functions
 from . import fft, signal, windows, masked
+from . import coordinates, hashing
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
 from . import random, properties, legacy_types, sequences, buffers
 from types import SimpleNamespace

@@ -146,7 +146,7 @@ _position("argmax", reductions.argmax, _lowest,
           f"The position, in the input's dtype, of the largest element not masked out{_ALONG}.")
 _position("argmin", reductions.argmin, _highest,
           f"The position, in the input's dtype, of the smallest element not masked out{_ALONG}.")
-_extremum("logsumexp", _logsumexp, _lowest,
+_extremum("logsumexp", _logsumexp, lambda name, d: -math.inf if d.is_complex else _lowest(name, d),
           f"``log(sum(exp(input)))`` of the elements not masked out{_OVER}.")
 
 

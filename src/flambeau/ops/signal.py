@@ -11,7 +11,6 @@ import warnings
 
 from ..lazy.spec import dense
 from ..tensor import Tensor
-from .complex_numbers import real
 from .creation import ones
 from .fft import fft, ifft, irfft, rfft
 from .operator import operator
@@ -134,14 +133,13 @@ def _is_onesided(frequencies: int, n_fft: int, onesided: bool | None) -> bool:
     return onesided
 
 
-def _frames_of(x: Tensor, n_fft: int, normalized: bool, onesided: bool, return_complex: bool) -> Tensor:
-    """The weighed frames whose spectra are ``x`` ``(batch, frequencies, frames)``."""
+def _frames_of(x: Tensor, n_fft: int, normalized: bool, return_complex: bool) -> Tensor:
+    """The weighed frames whose spectra are ``x`` ``(batch, frequencies, frames)``.
+
+    Of real frames only the first half of the spectrum is read.
+    """
     norm = "ortho" if normalized else "backward"
-    spectra = x.transpose(1, 2)
-    if onesided:
-        return irfft(spectra, n_fft, norm=norm)
-    frames = ifft(spectra, norm=norm)
-    return frames if return_complex else real(frames)
+    return (ifft if return_complex else irfft)(x.transpose(1, 2), n_fft, norm=norm)
 
 
 @function(method=True)
@@ -162,10 +160,9 @@ def istft(input, n_fft: int, hop_length: int | None = None, win_length: int | No
     if weights.is_complex() and not return_complex:
         _refuse("istft", "Complex windows are incompatible with return_complex=False")
     x = input if input.ndim == 3 else input.unsqueeze(0)
-    onesided = _is_onesided(x.shape[1], n_fft, onesided)
-    if onesided and return_complex:
+    if _is_onesided(x.shape[1], n_fft, onesided) and return_complex:
         _refuse("istft", "Cannot have onesided output if window or input is complex")
-    frames = _frames_of(x, n_fft, normalized, onesided, return_complex) * weights
+    frames = _frames_of(x, n_fft, normalized, return_complex) * weights
     signal = _overlap_add(frames, hop_length)
     envelope = _overlap_add((weights * weights).expand(1, x.shape[2], n_fft).contiguous(), hop_length)
     start, end = _extent(signal.shape[1], n_fft, center, length)
