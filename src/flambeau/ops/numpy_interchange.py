@@ -73,7 +73,6 @@ def __dlpack_device__(self):
     return (1, 0)
 
 
-@function()
 def from_dlpack(ext_tensor, *, device=None, copy=None):
     """A tensor over the memory of any object with ``__dlpack__``, or of a copy where ``copy`` is True."""
     if isinstance(ext_tensor, Tensor):
@@ -103,4 +102,5 @@ def to_dlpack(tensor):
     return tensor.__dlpack__()
 
 
+export("torch", "from_dlpack", from_dlpack)
 export("torch", "to_dlpack", to_dlpack)

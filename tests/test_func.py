@@ -1,0 +1,67 @@
+"""torch.func: derivatives of functions nest, and keep what leads to tensors outside."""
+
+from __future__ import annotations
+
+import pytest
+
+import flambeau
+import flambeau.func
+
+torch = pytest.importorskip("torch")
+
+
+def values(result):
+    if isinstance(result, dict):
+        return {k: values(v) for k, v in result.items()}
+    if isinstance(result, tuple):
+        return [values(r) for r in result]
+    return (result.tolist(), result.requires_grad) if hasattr(result, "tolist") else result
+
+
+def cube(x):
+    return (x * x * x).sum()
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda f, x: f.grad(cube)(x),
+        lambda f, x: f.grad(lambda y: f.grad(cube)(y).sum())(x),
+        lambda f, x: f.grad_and_value(cube)(x),
+        lambda f, x: f.jacrev(lambda y: y * y)(x),
+        lambda f, x: f.hessian(cube)(x),
+        lambda f, x: f.vjp(lambda y: y * y, x)[0],
+        lambda f, x: f.vjp(lambda y: y * y, x)[1](x),
+        lambda f, x: f.jvp(lambda y: y * y, (x,), (x,)),
+        lambda f, x: f.grad(lambda d: (d["a"] * d["b"]).sum())({"a": x, "b": x * 2}),
+        lambda f, x: f.grad(lambda a, b: (a * b).sum(), argnums=(0, 1))(x, x * 3),
+        lambda f, x: f.grad(lambda a: (a.sum(), a * 2), has_aux=True)(x),
+    ],
+)
+def test_same_as_pytorch(call):
+    found = values(call(flambeau.func, flambeau.tensor([1.0, 2.0])))
+    assert found == values(call(torch.func, torch.tensor([1.0, 2.0])))
+
+
+def test_graphs_outside_are_kept():
+    w = flambeau.ones(2, requires_grad=True)
+    gradient = flambeau.func.grad(lambda x: ((x * w) * (x * w)).sum())(flambeau.tensor([1.0, 2.0]))
+    gradient.sum().backward()
+    assert w.grad.tolist() == [4.0, 8.0]
+
+
+def test_only_scalars_have_a_gradient():
+    with pytest.raises(RuntimeError, match="scalar"):
+        flambeau.func.grad(lambda x: x)(flambeau.ones(2))
+    with pytest.raises(NotImplementedError, match="vmap"):
+        flambeau.func.vmap(cube)
+
+
+def test_calls_with_other_parameters():
+    module = flambeau.nn.Linear(2, 1)
+    given = {"weight": flambeau.ones(1, 2), "bias": flambeau.zeros(1)}
+    kept = module.weight
+    assert flambeau.func.functional_call(module, given, flambeau.tensor([1.0, 2.0])).tolist() == [3.0]
+    assert module.weight is kept
+    found = flambeau.func.grad(lambda p: flambeau.func.functional_call(module, p, flambeau.ones(2)).sum())(given)
+    assert found["weight"].tolist() == [[1.0, 1.0]] and found["bias"].tolist() == [1.0]
