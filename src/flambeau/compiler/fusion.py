@@ -174,16 +174,12 @@ class Group:
                 return False
             operands.append(self.cast(node, compute))
         result = self._compute(plan, compute, tuple(operands))
-        result = self._at(self.cast(result, plan.out.name), level)
+        result = self.cast(result, plan.out.name)
         if target is None:
             strides = self.domain_strides(code.outputs[0], shape, level)
             self.produced[operation.outputs[0]] = Loaded(operation.outputs[0], 0, strides, plan.out.name, level, result)
             return True
         return self._add_write(target, shape, level, plan.out.name, result)
-
-    def _at(self, node: int, level: str) -> int:
-        """The node at this level: a number a row, or a scalar, can stand for elements."""
-        return node
 
     def _compute(self, plan: Map, compute: str, operands: tuple) -> int:
         if plan.op == "identity":

@@ -227,5 +227,3 @@ for _name, _dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("h
                       ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16), ("char", dtypes.int8),
                       ("byte", dtypes.uint8), ("bool", dtypes.bool_), ("cfloat", dtypes.complex64), ("cdouble", dtypes.complex128)):
     _shorthand(_name, _dtype)
-
-__all__ = ["cast", "clone", "contiguous", "copy_", "raw_copy", "to", "elementwise", "_cast"]

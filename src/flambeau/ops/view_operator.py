@@ -162,5 +162,3 @@ def _refresh(view_tensor: Tensor) -> None:
 
 
 set_view_refresher(_refresh)
-
-__all__ = ["ViewOperator", "view", "prepare"]
