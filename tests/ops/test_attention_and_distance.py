@@ -30,26 +30,41 @@ SHAPES = (2, 3, 5, 4), (2, 3, 7, 4), (2, 3, 7, 6)
 
 @pytest.mark.parametrize("options", [{}, {"is_causal": True}, {"scale": 0.3}])
 def test_attention(options):
-    check(lambda *a: TF.scaled_dot_product_attention(*a, **options), lambda *a: F.scaled_dot_product_attention(*a, **options), *SHAPES)
+    check(
+        lambda *a: TF.scaled_dot_product_attention(*a, **options),
+        lambda *a: F.scaled_dot_product_attention(*a, **options),
+        *SHAPES,
+    )
 
 
-def test_masks_hide_keys_or_are_added():
+@pytest.mark.parametrize("kind", [bool, float])
+def test_masks_hide_keys_or_are_added(kind):
     mask = np.random.default_rng(1).random((5, 7)) > 0.3
-    for kind in (bool, float):
-        theirs, ours = torch.tensor(mask.astype(kind)), flambeau.tensor(mask.astype(kind))
-        check(lambda *a: TF.scaled_dot_product_attention(*a, attn_mask=theirs), lambda *a: F.scaled_dot_product_attention(*a, attn_mask=ours), *SHAPES)
+    theirs, ours = torch.tensor(mask.astype(kind)), flambeau.tensor(mask.astype(kind))
+    check(
+        lambda *a: TF.scaled_dot_product_attention(*a, attn_mask=theirs),
+        lambda *a: F.scaled_dot_product_attention(*a, attn_mask=ours),
+        *SHAPES,
+    )
 
 
 def test_several_query_heads_share_a_key_head():
-    check(lambda *a: TF.scaled_dot_product_attention(*a, enable_gqa=True), lambda *a: F.scaled_dot_product_attention(*a, enable_gqa=True),
-          (2, 6, 5, 4), (2, 3, 7, 4), (2, 3, 7, 4))
+    check(
+        lambda *a: TF.scaled_dot_product_attention(*a, enable_gqa=True),
+        lambda *a: F.scaled_dot_product_attention(*a, enable_gqa=True),
+        (2, 6, 5, 4),
+        (2, 3, 7, 4),
+        (2, 3, 7, 4),
+    )
 
 
 def test_attention_refuses_a_mask_beside_causality():
     for module, functional in ((torch, TF), (flambeau, F)):
         x = module.ones(1, 2, 2)
         with pytest.raises(RuntimeError):
-            functional.scaled_dot_product_attention(x, x, x, attn_mask=module.ones(2, 2, dtype=module.bool), is_causal=True)
+            functional.scaled_dot_product_attention(
+                x, x, x, attn_mask=module.ones(2, 2, dtype=module.bool), is_causal=True
+            )
 
 
 @pytest.mark.parametrize("p", [0.0, 0.5, 1.0, 1.5, 2.0, 3.0, float("inf")])
@@ -75,7 +90,12 @@ def test_distances_of_equal_and_of_no_rows():
 
 @pytest.mark.parametrize("options", [{}, {"p": 1.0}, {"p": 3.0, "keepdim": True}])
 def test_pairwise_distance(options):
-    check(lambda a, b: TF.pairwise_distance(a, b, **options), lambda a, b: F.pairwise_distance(a, b, **options), (4, 3), (4, 3))
+    check(
+        lambda a, b: TF.pairwise_distance(a, b, **options),
+        lambda a, b: F.pairwise_distance(a, b, **options),
+        (4, 3),
+        (4, 3),
+    )
 
 
 @pytest.mark.parametrize("shapes, dim", [(((4, 3), (4, 3)), 1), (((4, 3), (3,)), -1), (((2, 4, 3), (4, 1)), 1)])
@@ -87,12 +107,17 @@ def test_cosine_with_a_zero_vector_is_zero():
     assert F.cosine_similarity(flambeau.zeros(1, 3), flambeau.ones(1, 3)).item() == 0.0
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda m: m.cdist(m.ones(3), m.ones(2, 3)), RuntimeError), (lambda m: m.cdist(m.ones(2, 3), m.ones(2, 4)), RuntimeError),
-    (lambda m: m.cdist(m.ones(2, 3), m.ones(2, 3), p=-1), RuntimeError), (lambda m: m.pdist(m.ones(2, 3, 4)), RuntimeError),
-    (lambda m: m.cosine_similarity(m.ones(2, 3), m.ones(2, 4)), RuntimeError),
-    (lambda m: m.cosine_similarity(m.ones(2, 3), m.ones(2, 3), dim=3), IndexError),
-])
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda m: m.cdist(m.ones(3), m.ones(2, 3)), RuntimeError),
+        (lambda m: m.cdist(m.ones(2, 3), m.ones(2, 4)), RuntimeError),
+        (lambda m: m.cdist(m.ones(2, 3), m.ones(2, 3), p=-1), RuntimeError),
+        (lambda m: m.pdist(m.ones(2, 3, 4)), RuntimeError),
+        (lambda m: m.cosine_similarity(m.ones(2, 3), m.ones(2, 4)), RuntimeError),
+        (lambda m: m.cosine_similarity(m.ones(2, 3), m.ones(2, 3), dim=3), IndexError),
+    ],
+)
 def test_what_pytorch_refuses(call, error):
     for module in (torch, flambeau):
         with pytest.raises(error):

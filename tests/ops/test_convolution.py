@@ -16,7 +16,10 @@ def check(name: str, shapes, **options):
     """Value and gradients of one convolution agree with PyTorch's."""
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(s) for s in shapes]
-    theirs, ours = [torch.tensor(a, requires_grad=True) for a in arrays], [flambeau.tensor(a, requires_grad=True) for a in arrays]
+    theirs, ours = (
+        [torch.tensor(a, requires_grad=True) for a in arrays],
+        [flambeau.tensor(a, requires_grad=True) for a in arrays],
+    )
     expected, result = getattr(TF, name)(*theirs, **options), getattr(F, name)(*ours, **options)
     assert tuple(result.shape) == tuple(expected.shape)
     np.testing.assert_allclose(result.detach().numpy(), expected.detach().numpy(), atol=1e-11)
@@ -36,7 +39,9 @@ def test_convolution(n, bias, options):
     check(f"conv{n}d", [(2, 3, *sizes), (4, 3, *(3, 2, 2)[:n])] + [(4,)] * bias, **options)
 
 
-@pytest.mark.parametrize("options", [*OPTIONS, {"stride": 3, "output_padding": 2}, {"stride": 2, "padding": 2, "output_padding": 1}])
+@pytest.mark.parametrize(
+    "options", [*OPTIONS, {"stride": 3, "output_padding": 2}, {"stride": 2, "padding": 2, "output_padding": 1}]
+)
 @pytest.mark.parametrize("n, bias", [(1, True), (2, True), (2, False), (3, False)])
 def test_transposed_convolution(n, bias, options):
     sizes = (5, 4, 4)[:n]
@@ -72,7 +77,9 @@ def test_strided_inputs():
     np.testing.assert_allclose(result.numpy(), expected.numpy(), atol=1e-12)
 
 
-@pytest.mark.parametrize("dtype, tolerance", [("float32", 1e-4), ("float16", 5e-3), ("bfloat16", 3e-2), ("complex64", 1e-4), ("int64", 0)])
+@pytest.mark.parametrize(
+    "dtype, tolerance", [("float32", 1e-4), ("float16", 5e-3), ("bfloat16", 3e-2), ("complex64", 1e-4), ("int64", 0)]
+)
 def test_dtypes(dtype, tolerance):
     rng = np.random.default_rng(0)
     x, w = rng.integers(-3, 4, (2, 3, 6, 6)), rng.integers(-3, 4, (4, 3, 3, 3))
@@ -84,6 +91,7 @@ def test_dtypes(dtype, tolerance):
 
 def test_many_batch_entries_are_done_in_chunks(monkeypatch):
     from flambeau.ops import convolution_kernels
+
     monkeypatch.setattr(convolution_kernels, "_COLUMN_BYTES", 5000)
     check("conv2d", [(7, 3, 6, 6), (4, 3, 3, 3), (4,)], padding=1)
 
@@ -102,18 +110,21 @@ def test_second_derivatives():
         np.testing.assert_allclose(a.detach().numpy(), b.detach().numpy(), atol=1e-9)
 
 
-@pytest.mark.parametrize("shapes, options", [
-    (((2, 3, 5, 5), (4, 2, 3, 3)), {}),  # channels
-    (((2, 3, 2, 2), (4, 3, 3, 3)), {}),  # kernel larger than the input
-    (((2, 3, 5, 5), (4, 3, 3, 3), (3,)), {}),  # bias
-    (((3, 5), (4, 3, 3, 3)), {}),  # dimensions
-    (((2, 3, 5, 5), (4, 3, 3, 3)), {"stride": 0}),
-    (((2, 3, 5, 5), (4, 3, 3, 3)), {"padding": -1}),
-    (((2, 3, 5, 5), (4, 3, 3, 3)), {"dilation": 0}),
-    (((2, 3, 5, 5), (4, 3, 3, 3)), {"stride": (1, 1, 1)}),
-    (((2, 3, 5, 5), (4, 3, 3, 3)), {"padding": "same", "stride": 2}),
-    (((2, 3, 5, 5), (4, 3, 3, 3)), {"groups": 2}),
-])
+@pytest.mark.parametrize(
+    "shapes, options",
+    [
+        (((2, 3, 5, 5), (4, 2, 3, 3)), {}),  # channels
+        (((2, 3, 2, 2), (4, 3, 3, 3)), {}),  # kernel larger than the input
+        (((2, 3, 5, 5), (4, 3, 3, 3), (3,)), {}),  # bias
+        (((3, 5), (4, 3, 3, 3)), {}),  # dimensions
+        (((2, 3, 5, 5), (4, 3, 3, 3)), {"stride": 0}),
+        (((2, 3, 5, 5), (4, 3, 3, 3)), {"padding": -1}),
+        (((2, 3, 5, 5), (4, 3, 3, 3)), {"dilation": 0}),
+        (((2, 3, 5, 5), (4, 3, 3, 3)), {"stride": (1, 1, 1)}),
+        (((2, 3, 5, 5), (4, 3, 3, 3)), {"padding": "same", "stride": 2}),
+        (((2, 3, 5, 5), (4, 3, 3, 3)), {"groups": 2}),
+    ],
+)
 def test_what_pytorch_refuses(shapes, options):
     for module, functional in ((torch, TF), (flambeau, F)):
         with pytest.raises(RuntimeError):

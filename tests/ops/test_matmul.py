@@ -34,10 +34,24 @@ def check(theirs, ours, *shapes):
         np.testing.assert_allclose(f.grad.numpy(), t.grad.numpy(), atol=1e-11)
 
 
-@pytest.mark.parametrize("left, right", [
-    ((3, 4), (4, 5)), ((4,), (4,)), ((3, 4), (4,)), ((4,), (4, 5)), ((2, 3, 4), (4, 5)), ((2, 3, 4), (4,)), ((4,), (2, 4, 5)),
-    ((2, 3, 4), (2, 4, 5)), ((2, 1, 3, 4), (6, 4, 5)), ((3, 4), (2, 4, 5)), ((0, 4), (4, 5)), ((3, 0), (0, 5)), ((2, 0, 4), (4, 3)),
-])
+@pytest.mark.parametrize(
+    "left, right",
+    [
+        ((3, 4), (4, 5)),
+        ((4,), (4,)),
+        ((3, 4), (4,)),
+        ((4,), (4, 5)),
+        ((2, 3, 4), (4, 5)),
+        ((2, 3, 4), (4,)),
+        ((4,), (2, 4, 5)),
+        ((2, 3, 4), (2, 4, 5)),
+        ((2, 1, 3, 4), (6, 4, 5)),
+        ((3, 4), (2, 4, 5)),
+        ((0, 4), (4, 5)),
+        ((3, 0), (0, 5)),
+        ((2, 0, 4), (4, 3)),
+    ],
+)
 def test_matmul_takes_vectors_matrices_and_batches(left, right):
     check(torch.matmul, flambeau.matmul, left, right)
 
@@ -48,15 +62,34 @@ def test_the_operator_at_sign():
         flambeau.ones(2, 2) @ 3
 
 
-@pytest.mark.parametrize("name, shapes", [("mm", ((3, 4), (4, 5))), ("bmm", ((2, 3, 4), (2, 4, 5))), ("mv", ((3, 4), (4,))), ("dot", ((5,), (5,))),
-                                          ("vdot", ((5,), (5,))), ("outer", ((3,), (4,))), ("inner", ((2, 3), (4, 3))), ("kron", ((2, 3), (3, 2)))])
+@pytest.mark.parametrize(
+    "name, shapes",
+    [
+        ("mm", ((3, 4), (4, 5))),
+        ("bmm", ((2, 3, 4), (2, 4, 5))),
+        ("mv", ((3, 4), (4,))),
+        ("dot", ((5,), (5,))),
+        ("vdot", ((5,), (5,))),
+        ("outer", ((3,), (4,))),
+        ("inner", ((2, 3), (4, 3))),
+        ("kron", ((2, 3), (3, 2))),
+    ],
+)
 def test_products_and_their_gradients(name, shapes):
     check(getattr(torch, name), getattr(flambeau, name), *shapes)
 
 
-@pytest.mark.parametrize("name, shapes", [("addmm", ((3, 5), (3, 4), (4, 5))), ("addmm", ((5,), (3, 4), (4, 5))), ("addmv", ((3,), (3, 4), (4,))),
-                                          ("addr", ((3, 4), (3,), (4,))), ("baddbmm", ((2, 3, 5), (2, 3, 4), (2, 4, 5))),
-                                          ("addbmm", ((3, 5), (2, 3, 4), (2, 4, 5)))])
+@pytest.mark.parametrize(
+    "name, shapes",
+    [
+        ("addmm", ((3, 5), (3, 4), (4, 5))),
+        ("addmm", ((5,), (3, 4), (4, 5))),
+        ("addmv", ((3,), (3, 4), (4,))),
+        ("addr", ((3, 4), (3,), (4,))),
+        ("baddbmm", ((2, 3, 5), (2, 3, 4), (2, 4, 5))),
+        ("addbmm", ((3, 5), (2, 3, 4), (2, 4, 5))),
+    ],
+)
 @pytest.mark.parametrize("factors", [{}, {"beta": 0.5}, {"alpha": -2.0}, {"beta": 0, "alpha": 3}])
 def test_sums_of_a_tensor_and_a_product(name, shapes, factors):
     check(lambda *a: getattr(torch, name)(*a, **factors), lambda *a: getattr(flambeau, name)(*a, **factors), *shapes)
@@ -105,24 +138,31 @@ def test_half_products_are_rounded_once():
 
 def test_nan_and_infinity_go_through():
     a = np.array([[np.inf, 1.0], [np.nan, 0.0]])
-    np.testing.assert_array_equal((flambeau.tensor(a) @ flambeau.ones(2, 2, dtype=flambeau.float64)).numpy(),
-                                  (torch.tensor(a) @ torch.ones(2, 2, dtype=torch.float64)).numpy())
+    np.testing.assert_array_equal(
+        (flambeau.tensor(a) @ flambeau.ones(2, 2, dtype=flambeau.float64)).numpy(),
+        (torch.tensor(a) @ torch.ones(2, 2, dtype=torch.float64)).numpy(),
+    )
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda m: m.mm(m.ones(2, 3), m.ones(2, 3)), RuntimeError),
-    (lambda m: m.mm(m.ones(2), m.ones(2, 3)), RuntimeError),
-    (lambda m: m.bmm(m.ones(2, 3, 4), m.ones(3, 4, 5)), RuntimeError),
-    (lambda m: m.matmul(m.ones(()), m.ones(3)), RuntimeError),
-    (lambda m: m.matmul(m.ones(2, 3, 4), m.ones(3, 4, 5)), RuntimeError),
-    (lambda m: m.mm(m.ones(2, 2), m.ones(2, 2, dtype=m.float64)), RuntimeError),
-    (lambda m: m.mm(m.ones(2, 2, dtype=m.bool), m.ones(2, 2, dtype=m.bool)), NotImplementedError),
-    (lambda m: m.dot(m.ones(2), m.ones(3)), RuntimeError),
-    (lambda m: m.addmm(m.ones(3, 3), m.ones(2, 2), m.ones(2, 2)), RuntimeError),
-    (lambda m: m.nn.functional.linear(m.ones(2, 3), m.ones(4, 2)), RuntimeError),
-    (lambda m: m.nn.functional.linear(m.ones(2, 3), None), TypeError),
-    (lambda m: m.einsum("ij,jk->il", m.ones(2, 2), m.ones(2, 2)), RuntimeError),
-])
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda m: m.mm(m.ones(2, 3), m.ones(2, 3)), RuntimeError),
+        (lambda m: m.mm(m.ones(2), m.ones(2, 3)), RuntimeError),
+        (lambda m: m.bmm(m.ones(2, 3, 4), m.ones(3, 4, 5)), RuntimeError),
+        (lambda m: m.matmul(m.ones(()), m.ones(3)), RuntimeError),
+        (lambda m: m.matmul(m.ones(2, 3, 4), m.ones(3, 4, 5)), RuntimeError),
+        (lambda m: m.mm(m.ones(2, 2), m.ones(2, 2, dtype=m.float64)), RuntimeError),
+        (lambda m: m.mm(m.ones(2, 2, dtype=m.bool), m.ones(2, 2, dtype=m.bool)), NotImplementedError),
+        (lambda m: m.dot(m.ones(2), m.ones(3)), RuntimeError),
+        (lambda m: m.addmm(m.ones(3, 3), m.ones(2, 2), m.ones(2, 2)), RuntimeError),
+        (lambda m: m.nn.functional.linear(m.ones(2, 3), m.ones(4, 2)), RuntimeError),
+        (lambda m: m.nn.functional.linear(m.ones(2, 3), None), TypeError),
+        (lambda m: m.nn.functional.linear(m.ones(2, 3), m.ones(4, 3, dtype=m.float16)), RuntimeError),
+        (lambda m: m.addmm(m.ones(2, 2), m.ones(2, 2, dtype=m.float16), m.ones(2, 2)), RuntimeError),
+        (lambda m: m.einsum("ij,jk->il", m.ones(2, 2), m.ones(2, 2)), RuntimeError),
+    ],
+)
 def test_refusals_are_of_pytorchs_type(call, error):
     for module in (torch, flambeau):
         with pytest.raises(error):
@@ -148,24 +188,39 @@ def test_linear_is_one_instruction_each_way():
     assert len(window.current.code) - before == 2
 
 
-@pytest.mark.parametrize("equation, shapes", [
-    ("ij,jk->ik", ((2, 3), (3, 4))), ("bij,bjk->bik", ((2, 3, 4), (2, 4, 5))), ("ii->i", ((3, 3),)), ("ii", ((3, 3),)), ("ij->ji", ((2, 3),)),
-    ("i,j->ij", ((2,), (3,))), ("...ij,...jk->...ik", ((2, 1, 3, 4), (5, 4, 2))), ("ij,j,jk->ik", ((2, 3), (3,), (3, 4))), ("ij,ij->", ((2, 3), (2, 3))),
-    ("b i d , b j d -> b i j", ((2, 3, 4), (2, 5, 4))), ("ab,c->ba", ((2, 3), (4,))),
-])
+@pytest.mark.parametrize(
+    "equation, shapes",
+    [
+        ("ij,jk->ik", ((2, 3), (3, 4))),
+        ("bij,bjk->bik", ((2, 3, 4), (2, 4, 5))),
+        ("ii->i", ((3, 3),)),
+        ("ii", ((3, 3),)),
+        ("ij->ji", ((2, 3),)),
+        ("i,j->ij", ((2,), (3,))),
+        ("...ij,...jk->...ik", ((2, 1, 3, 4), (5, 4, 2))),
+        ("ij,j,jk->ik", ((2, 3), (3,), (3, 4))),
+        ("ij,ij->", ((2, 3), (2, 3))),
+        ("b i d , b j d -> b i j", ((2, 3, 4), (2, 5, 4))),
+        ("ab,c->ba", ((2, 3), (4,))),
+    ],
+)
 def test_einsum(equation, shapes):
     check(lambda *a: torch.einsum(equation, *a), lambda *a: flambeau.einsum(equation, *a), *shapes)
 
 
 def test_einsum_with_lists_of_labels():
     (x, y), (u, v) = (pair(a) for a in randoms((2, 3), (3, 4)))
-    np.testing.assert_allclose(flambeau.einsum(y, [0, 1], v, [1, 2], [2, 0]).numpy(), torch.einsum(x, [0, 1], u, [1, 2], [2, 0]).numpy())
+    np.testing.assert_allclose(
+        flambeau.einsum(y, [0, 1], v, [1, 2], [2, 0]).numpy(), torch.einsum(x, [0, 1], u, [1, 2], [2, 0]).numpy()
+    )
 
 
 @pytest.mark.parametrize("dims", [0, 1, 2, ([1], [0]), ([2, 0], [1, 2])])
 def test_tensordot(dims):
     shapes = {0: ((2, 3), (4,)), 1: ((2, 3), (3, 4)), 2: ((2, 3, 4), (3, 4, 5))}
-    chosen = shapes[dims] if isinstance(dims, int) else ((2, 3), (3, 4)) if len(dims[0]) == 1 else ((2, 3, 4), (5, 4, 2))
+    chosen = (
+        shapes[dims] if isinstance(dims, int) else ((2, 3), (3, 4)) if len(dims[0]) == 1 else ((2, 3, 4), (5, 4, 2))
+    )
     check(lambda a, b: torch.tensordot(a, b, dims), lambda a, b: flambeau.tensordot(a, b, dims), *chosen)
 
 

@@ -31,15 +31,34 @@ SHAPES = {1: (2, 3, 9), 2: (2, 3, 9, 8), 3: (2, 3, 7, 8, 6)}
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-@pytest.mark.parametrize("options", [{}, {"stride": 1}, {"stride": 2, "padding": 1}, {"dilation": 2}, {"stride": 2, "ceil_mode": True},
-                                     {"return_indices": True}, {"padding": 1, "return_indices": True, "stride": 1}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stride": 1},
+        {"stride": 2, "padding": 1},
+        {"dilation": 2},
+        {"stride": 2, "ceil_mode": True},
+        {"return_indices": True},
+        {"padding": 1, "return_indices": True, "stride": 1},
+    ],
+)
 def test_max_pool(n, options):
     check(f"max_pool{n}d", SHAPES[n], 3, **options)
 
 
 @pytest.mark.parametrize("n", [1, 2, 3])
-@pytest.mark.parametrize("options", [{}, {"stride": 1}, {"padding": 1}, {"padding": 1, "count_include_pad": False}, {"stride": 2, "ceil_mode": True},
-                                     {"stride": 2, "padding": 1, "ceil_mode": True}])
+@pytest.mark.parametrize(
+    "options",
+    [
+        {},
+        {"stride": 1},
+        {"padding": 1},
+        {"padding": 1, "count_include_pad": False},
+        {"stride": 2, "ceil_mode": True},
+        {"stride": 2, "padding": 1, "ceil_mode": True},
+    ],
+)
 def test_avg_pool(n, options):
     check(f"avg_pool{n}d", SHAPES[n], 3, **options)
 
@@ -114,14 +133,17 @@ def test_second_derivatives_of_max_pool():
     np.testing.assert_allclose(second(flambeau), second(torch), atol=1e-13)
 
 
-@pytest.mark.parametrize("call, error", [
-    (lambda m: m.max_pool2d, (RuntimeError, dict(kernel_size=2, padding=2))),
-    (lambda m: m.max_pool2d, (RuntimeError, dict(kernel_size=9))),
-    (lambda m: m.max_pool2d, (RuntimeError, dict(kernel_size=(2, 2, 2)))),
-    (lambda m: m.avg_pool2d, (RuntimeError, dict(kernel_size=2, divisor_override=0))),
-    (lambda m: m.avg_pool2d, (RuntimeError, dict(kernel_size=2, padding=2))),
-    (lambda m: m.adaptive_avg_pool2d, (RuntimeError, dict(output_size=(2, 2, 2)))),
-])
+@pytest.mark.parametrize(
+    "call, error",
+    [
+        (lambda m: m.max_pool2d, (RuntimeError, dict(kernel_size=2, padding=2))),
+        (lambda m: m.max_pool2d, (RuntimeError, dict(kernel_size=9))),
+        (lambda m: m.max_pool2d, (RuntimeError, dict(kernel_size=(2, 2, 2)))),
+        (lambda m: m.avg_pool2d, (RuntimeError, dict(kernel_size=2, divisor_override=0))),
+        (lambda m: m.avg_pool2d, (RuntimeError, dict(kernel_size=2, padding=2))),
+        (lambda m: m.adaptive_avg_pool2d, (RuntimeError, dict(output_size=(2, 2, 2)))),
+    ],
+)
 def test_what_pytorch_refuses(call, error):
     kind, options = error
     for module in (torch, flambeau):

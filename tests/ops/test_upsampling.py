@@ -16,7 +16,10 @@ def check(name: str, shapes, *arguments, tolerance: float = 1e-11, **options):
     """Value and gradients agree with PyTorch's on random float64 inputs."""
     rng = np.random.default_rng(0)
     arrays = [rng.standard_normal(s) for s in shapes]
-    theirs, ours = [torch.tensor(a, requires_grad=True) for a in arrays], [flambeau.tensor(a, requires_grad=True) for a in arrays]
+    theirs, ours = (
+        [torch.tensor(a, requires_grad=True) for a in arrays],
+        [flambeau.tensor(a, requires_grad=True) for a in arrays],
+    )
     expected, result = getattr(TF, name)(*theirs, *arguments, **options), getattr(F, name)(*ours, *arguments, **options)
     assert tuple(result.shape) == tuple(expected.shape)
     np.testing.assert_allclose(result.detach().numpy(), expected.detach().numpy(), atol=tolerance)
@@ -41,7 +44,14 @@ def test_modes_without_weights(n, mode):
 def test_interpolating_modes(n, mode, align_corners):
     check("interpolate", [SHAPES[n]], size=(9, 3, 8)[:n], mode=mode, align_corners=align_corners)
     check("interpolate", [SHAPES[n]], scale_factor=1.7, mode=mode, align_corners=align_corners)
-    check("interpolate", [SHAPES[n]], scale_factor=1.7, mode=mode, align_corners=align_corners, recompute_scale_factor=True)
+    check(
+        "interpolate",
+        [SHAPES[n]],
+        scale_factor=1.7,
+        mode=mode,
+        align_corners=align_corners,
+        recompute_scale_factor=True,
+    )
 
 
 def test_bytes_are_resized_as_pytorch_rounds():
@@ -51,10 +61,18 @@ def test_bytes_are_resized_as_pytorch_rounds():
         assert F.interpolate(flambeau.tensor(array), size=(6, 15), mode=mode).tolist() == expected.tolist()
 
 
-@pytest.mark.parametrize("options, error", [
-    ({}, ValueError), ({"size": 2, "scale_factor": 2}, ValueError), ({"size": (2, 2, 2)}, ValueError), ({"size": 2, "mode": "linear"}, NotImplementedError),
-    ({"size": 2, "mode": "other"}, NotImplementedError), ({"size": 2, "align_corners": True}, ValueError), ({"size": 0}, RuntimeError),
-])
+@pytest.mark.parametrize(
+    "options, error",
+    [
+        ({}, ValueError),
+        ({"size": 2, "scale_factor": 2}, ValueError),
+        ({"size": (2, 2, 2)}, ValueError),
+        ({"size": 2, "mode": "linear"}, NotImplementedError),
+        ({"size": 2, "mode": "other"}, NotImplementedError),
+        ({"size": 2, "align_corners": True}, ValueError),
+        ({"size": 0}, RuntimeError),
+    ],
+)
 def test_interpolate_refuses_what_pytorch_refuses(options, error):
     for module, functional in ((torch, TF), (flambeau, F)):
         with pytest.raises(error):
@@ -70,7 +88,14 @@ def test_antialias_is_refused_by_name():
 @pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize("align_corners", [True, False])
 def test_grid_sample(mode, padding_mode, align_corners):
-    check("grid_sample", [(2, 3, 5, 6), (2, 4, 3, 2)], mode=mode, padding_mode=padding_mode, align_corners=align_corners, tolerance=1e-9)
+    check(
+        "grid_sample",
+        [(2, 3, 5, 6), (2, 4, 3, 2)],
+        mode=mode,
+        padding_mode=padding_mode,
+        align_corners=align_corners,
+        tolerance=1e-9,
+    )
 
 
 def test_grid_sample_of_volumes():
@@ -84,7 +109,9 @@ def test_affine_grid(size, align_corners):
     check("affine_grid", [(2, n, n + 1)], size, align_corners=align_corners)
 
 
-@pytest.mark.parametrize("options", [{}, {"stride": 2}, {"padding": 1}, {"dilation": 2}, {"stride": (1, 2), "padding": (2, 1)}])
+@pytest.mark.parametrize(
+    "options", [{}, {"stride": 2}, {"padding": 1}, {"dilation": 2}, {"stride": (1, 2), "padding": (2, 1)}]
+)
 def test_unfold_and_fold(options):
     check("unfold", [(2, 3, 6, 7)], (3, 2), **options)
     columns = TF.unfold(torch.ones(2, 3, 6, 7), (3, 2), **options)
@@ -99,11 +126,17 @@ def test_shuffles_and_their_inverses():
     assert (F.pixel_unshuffle(F.pixel_shuffle(x, 2), 2) == x).all()
 
 
-@pytest.mark.parametrize("call", [
-    lambda m, f: f.pixel_shuffle(m.ones(1, 3, 2, 2), 2), lambda m, f: f.pixel_unshuffle(m.ones(1, 1, 3, 4), 2),
-    lambda m, f: f.channel_shuffle(m.ones(1, 4, 2, 2), 3), lambda m, f: f.unfold(m.ones(1, 1, 4, 4), 5),
-    lambda m, f: f.fold(m.ones(1, 4, 4), (4, 4), 2), lambda m, f: f.grid_sample(m.ones(1, 1, 4, 4), m.ones(1, 2, 2, 3)),
-])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, f: f.pixel_shuffle(m.ones(1, 3, 2, 2), 2),
+        lambda m, f: f.pixel_unshuffle(m.ones(1, 1, 3, 4), 2),
+        lambda m, f: f.channel_shuffle(m.ones(1, 4, 2, 2), 3),
+        lambda m, f: f.unfold(m.ones(1, 1, 4, 4), 5),
+        lambda m, f: f.fold(m.ones(1, 4, 4), (4, 4), 2),
+        lambda m, f: f.grid_sample(m.ones(1, 1, 4, 4), m.ones(1, 2, 2, 3)),
+    ],
+)
 def test_shapes_that_do_not_fit(call):
     for module, functional in ((torch, TF), (flambeau, F)):
         with pytest.raises(RuntimeError):

@@ -124,7 +124,8 @@ def _cubic(planes: Tensor, coordinates: list[Tensor], sizes, padding_mode: str, 
 
 def _check_sampling(input: Tensor, grid: Tensor) -> None:
     if input.dtype is not grid.dtype:
-        raise RuntimeError(f"grid_sampler(): expected input and grid to have same dtype, but input has {input.dtype} and grid has {grid.dtype}")
+        raise RuntimeError(f"grid_sampler(): expected input and grid to have same dtype, but input has {input.dtype} "
+                           f"and grid has {grid.dtype}")
     if input.ndim not in (4, 5) or grid.ndim != input.ndim:
         raise RuntimeError("grid_sampler(): expected 4D or 5D input and grid with same number of dimensions, but got input with sizes "
                            f"{list(input.shape)} and grid with sizes {list(grid.shape)}")

@@ -12,6 +12,7 @@ from ..compiler.reference import widen
 from ..lazy.spec import count, dense
 from ..tensor import Tensor
 from .elementwise import refusal
+from .gradient import in_opmath, in_opmath_gradient
 from .operator import Operator, operator, publish
 from .promotion import broadcast_shapes
 from .registry import function
@@ -121,6 +122,12 @@ def _product(left: Tensor, right: Tensor) -> Tensor:
     return _batched_product(left, right)
 
 
+def _different_lengths(first: Tensor, second: Tensor) -> RuntimeError:
+    n, m = first.shape[0], second.shape[0]
+    return RuntimeError(f"inconsistent tensor size, expected tensor [{n}] and src [{m}] to have the same number of elements, "
+                        f"but got {n} and {m} elements respectively")
+
+
 @operator("matmul(Tensor input, Tensor other)", method=True, out=True)
 def matmul(input, other):
     """The matrix product: of vectors a number, of a matrix and a vector a vector; leading dimensions broadcast as batches.
@@ -133,8 +140,7 @@ def matmul(input, other):
     right = unsqueeze(other, 1) if other.ndim == 1 else other
     if left.shape[-1] != right.shape[-2]:
         if input.ndim == other.ndim == 1:
-            raise RuntimeError("inconsistent tensor size, expected tensor [%d] and src [%d] to have the same number of elements, but got "
-                               "%d and %d elements respectively" % (*input.shape, *other.shape, *input.shape, *other.shape))
+            raise _different_lengths(input, other)
         raise RuntimeError(f"mat1 and mat2 shapes cannot be multiplied ({left.shape[-2]}x{left.shape[-1]} and "
                            f"{right.shape[-2]}x{right.shape[-1]})")
     result = _product(left, right)
@@ -192,8 +198,7 @@ def _check_vectors(name: str, first: Tensor, second: Tensor) -> None:
     if first.dtype is not second.dtype:
         raise RuntimeError(f"{name} : expected both vectors to have same dtype, but found {first.dtype} and {second.dtype}")
     if first.shape != second.shape:
-        raise RuntimeError(f"inconsistent tensor size, expected tensor [{first.shape[0]}] and src [{second.shape[0]}] to have the same "
-                           f"number of elements, but got {first.shape[0]} and {second.shape[0]} elements respectively")
+        raise _different_lengths(first, second)
 
 
 def _inner_product(first: Tensor, second: Tensor) -> Tensor:
@@ -298,8 +303,7 @@ def _type_name(x: Tensor) -> str:
     return _scalar_name(x.dtype)
 
 
-def _linear_body(input, weight, bias):
-    _check_linear(input, weight, bias)
+def _product_and_bias(input, weight, bias):
     columns = weight if weight.ndim == 2 else unsqueeze(weight, 0)
     result = mm(_rows(input), columns.t())
     if bias is not None:
@@ -315,22 +319,26 @@ def _linear_gradients(grad, saved):
     return rows, to_input, to_weight
 
 
-@operator("linear(Tensor input, Tensor weight)", namespace=None, opmath=True)
+@operator("linear(Tensor input, Tensor weight)", namespace=None)
 def _linear(input, weight):
-    return _linear_body(input, weight, None)
+    _check_linear(input, weight, None)
+    return in_opmath(_product_and_bias)(input, weight, None)
 
 
 @_linear.gradient
+@in_opmath_gradient
 def _(grad, saved):
     return _linear_gradients(grad, saved)[1:]
 
 
-@operator("linear(Tensor input, Tensor weight, Tensor bias)", namespace=None, opmath=True)
+@operator("linear(Tensor input, Tensor weight, Tensor bias)", namespace=None)
 def _linear_with_bias(input, weight, bias):
-    return _linear_body(input, weight, bias)
+    _check_linear(input, weight, bias)
+    return in_opmath(_product_and_bias)(input, weight, bias)
 
 
 @_linear_with_bias.gradient
+@in_opmath_gradient
 def _(grad, saved):
     rows, to_input, to_weight = _linear_gradients(grad, saved)
     return to_input, to_weight, rows.sum(0)

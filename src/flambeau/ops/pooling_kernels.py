@@ -31,7 +31,7 @@ def _along(vector: np.ndarray, axis: int, ndim: int) -> np.ndarray:
 
 def max_pool(x: np.ndarray, plan, outputs) -> tuple[np.ndarray, np.ndarray]:
     """The largest value of each window and its flat position in the input plane; NaN is largest, the first of equals wins."""
-    sizes, n = x.shape[2:], len(outputs)
+    sizes = x.shape[2:]
     full = padded(x, _reach(plan, outputs, sizes), _lowest(x.dtype))
     starts = [np.arange(count) * s - before for count, s, (before, _) in zip(outputs, plan.stride, plan.padding)]
     # A window that has nothing larger than the lowest value points at its first place inside the input.

@@ -5,11 +5,14 @@ from __future__ import annotations
 from ..compiler.graph import Param
 from ..lazy.spec import count
 from ..tensor import Tensor
+from . import overrides
 from .creation import filled
+from .gradient import in_opmath, in_opmath_gradient
 from .inplace import publish_inplace
 from .matmul import _outer, adjoint, bmm, mm, mv
-from .operator import Operator, publish
+from .operator import Operator, compile_function, operator
 from .overrides import _scalar_name
+from .registry import export
 from .reshaping import reshaped
 from .views import _expand, permute
 
@@ -41,7 +44,7 @@ class ScaledProduct(Operator):
 
     def normalized(self, values) -> tuple:
         tensors = super().normalized(values[:3])
-        self._check_dtypes(tensors)
+        self.check_dtypes(tensors)
         return (*tensors, self._factor("beta", values[3], tensors[0]), self._factor("alpha", values[4], tensors[0]))
 
     def _factor(self, name: str, value, input: Tensor):
@@ -59,7 +62,7 @@ class ScaledProduct(Operator):
             value = int(value)  # the others truncate
         return _ONE if value == 1 else _ZERO if value == 0 else value
 
-    def _check_dtypes(self, tensors) -> None:
+    def check_dtypes(self, tensors) -> None:
         input, *factors = tensors
         for x, name in zip(factors, self.operands):
             if x.dtype is not input.dtype:
@@ -89,12 +92,39 @@ def _conjugate(factor):
     return factor.conjugate() if isinstance(factor, complex) else factor
 
 
-def _declare(name: str, operands: tuple[str, str], product, sides, doc: str, namespace: str = "torch"):
+_SOURCE = """
+def {name}(input, {first}, {second}, *, beta=1, alpha=1, out=None):
+    if out is None and beta.__class__ is int and beta == 1 and alpha.__class__ is int and alpha == 1:
+        return plain(input, {first}, {second})
+    return call(input, {first}, {second}, beta, alpha, out=out)
+"""
+
+
+def _declare(name: str, operands: tuple[str, str], product, sides, doc: str):
     op = ScaledProduct(name, operands, product, sides, doc)
-    publish(op, method=True, out=True, namespace=namespace)
-    writing = publish_inplace(op, (name,), namespace)
-    writing.normalized = op.normalized
-    return op.function
+    plain = _plain(op)
+    scope = {"plain": plain, "call": op}
+    public = compile_function(_SOURCE.format(name=name, first=operands[0], second=operands[1]), name, scope, "ops", doc)
+    public.operator = op
+    op.function = plain.operator.function = public
+    overrides.remember(op)
+    export("torch", name, public)
+    setattr(Tensor, name, public)
+    publish_inplace(op, (name,), "torch").normalized = op.normalized
+    return public
+
+
+def _plain(op: ScaledProduct):
+    """The operator without factors: its calls are recorded by the short path."""
+    first, second = op.operands
+
+    def body(input, first, second):
+        op.check_dtypes((input, first, second))
+        return in_opmath(op.body)(input, first, second, _ONE, _ONE)
+
+    made = operator(f"{op.name}(Tensor input, Tensor {first}, Tensor {second})", namespace=None)(body)
+    made.gradient(in_opmath_gradient(lambda grad, saved: (grad, *op.sides(grad, *(getattr(saved, name) for name in op.operands)))))
+    return made
 
 
 def _batch_sides(grad, first, second):
