@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import types
 from contextlib import nullcontext
 
@@ -33,8 +34,7 @@ class OperatorNode(Node):
         self.numbers = numbers
 
     def name(self) -> str:
-        name = self.rule.operator.node_name
-        return name if name.__class__ is str else name(self.rule.values)  # overloads of PyTorch's count their nodes
+        return type(self).__name__
 
     def release(self) -> None:
         if self.rule.saved:  # a node that saved nothing may be passed again
@@ -375,9 +375,18 @@ def attach(rule, arguments, out, op, values):
     return out
 
 
+@functools.cache
+def node_class(name: str) -> type:
+    """The class of an operator's nodes: programs that draw the graph read its name."""
+    return type(name, (OperatorNode,), {"__slots__": (), "__module__": "torch.autograd"})
+
+
 def new_node(rule, edges, saved, numbers) -> OperatorNode:
     """The node of an operator; saved-tensor hooks and anomaly mode see it."""
-    node = OperatorNode(rule, edges, saved, numbers)
+    name = rule.operator.node_name
+    if name.__class__ is not str:
+        name = name(rule.values)  # overloads of PyTorch's count their nodes
+    node = node_class(name)(rule, edges, saved, numbers)
     if saved_hooks.stack and saved:
         node.tensors = saved_hooks.Packed(saved)
     if anomaly.enabled:
