@@ -79,6 +79,7 @@ class Spec:
         return self._with_grad
 
 
+MAX_SPECS = 1 << 17
 _interned: dict[tuple, Spec] = {}
 
 
@@ -87,6 +88,8 @@ def spec(shape, stride, dtype: dtype, device=devices.cpu, requires_grad: bool = 
     key = (shape, stride, dtype, device, requires_grad, override)
     found = _interned.get(key)
     if found is None:
+        if len(_interned) >= MAX_SPECS:
+            clear_caches()
         shape, stride = tuple(shape), tuple(stride)
         found = Spec(shape, stride, dtype, device, requires_grad, override)
         if requires_grad or override:
@@ -145,6 +148,6 @@ def span(shape, stride) -> int:
 
 
 def clear_caches() -> None:
-    """Forget every interned spec (for tests of boundedness)."""
+    """Forget every interned spec. Those in use stay valid; signatures that hold them are merely built again."""
     _interned.clear()
     _dense.clear()

@@ -20,6 +20,7 @@ from .registry import export
 from .schema import NUMBERS, Schema, compile_function, head, key_expression, normalize, renamed, spread
 
 _new = object.__new__
+MAX_RULES = 8192  # signatures that an operator remembers
 
 
 class Untraceable(Exception):
@@ -103,14 +104,25 @@ class Operator:
         """The general path: any arguments, in the order of the schema."""
         if overrides.active(values):
             return overrides.dispatch(self, values, out)
-        values = self.normalized(values)
-        rule = self.find(values)
+        rule = self.known(values)
+        if rule is None:
+            values = self.normalized(values)
+            rule = self.find(values)
         result = self.launch(rule, values)
         if out is None:
             return result
         if self.exact_out and isinstance(out, Tensor) and out.dtype is not result.dtype:
             raise RuntimeError(f"{self.name}(): Expected out tensor to have dtype {result.dtype}, but got {out.dtype} instead")
         return overrides.write_out(self.name, result, out)
+
+    def known(self, values) -> Rule | None:
+        """The rule of a call whose arguments are already in the form of a signature that was seen."""
+        try:
+            key = self.key(values)
+            rule = self.rules.get(key) or self.others.get(key)
+        except (TypeError, AttributeError):
+            return None
+        return None if rule is None or rule.direct else rule
 
     def normalized(self, values) -> tuple:
         """The arguments in the form that signatures are keyed by."""
@@ -139,12 +151,19 @@ class Operator:
             return self.build(values)
         if rule is None:
             rule = self.build(values)
-            fast = (self.records and not rule.meta and not self.sited and rule.single and not rule.direct and not self.mutates and rule.results[0][2] == 0
-                    and not rule.code.sited
-                    and not overrides.in_key(key) and not (rule.differentiable and self.gradient_body is None))
             if not overrides.suspended:
-                (self.rules if fast else self.others)[key] = rule
+                self.remember(key, rule)
         return rule
+
+    def remember(self, key, rule: Rule) -> None:
+        """Keep a rule: for the public function to use directly where a call is one instruction and nothing else."""
+        if len(self.rules) + len(self.others) >= MAX_RULES:
+            for cache in (self.rules, self.others, self.codes):
+                cache.clear()
+        alone = rule.single and not (rule.direct or rule.meta or self.mutates or overrides.in_key(key))
+        fast = (alone and self.records and not self.sited and not rule.code.sited and rule.results[0][2] == 0
+                and not (rule.differentiable and self.gradient_body is None))
+        (self.rules if fast else self.others)[key] = rule
 
     def launch(self, rule: Rule, values):
         """Record the instruction (or run the body) and wrap the results."""
