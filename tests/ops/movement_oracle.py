@@ -26,7 +26,9 @@ def same(ours, theirs) -> None:
     """Fail unless both are equal tensors of one shape and dtype."""
     assert str(ours.dtype) == str(theirs.dtype)
     assert tuple(ours.shape) == tuple(theirs.shape)
-    np.testing.assert_allclose(np.asarray(ours.detach().numpy()), theirs.detach().resolve_conj().numpy(), rtol=1e-6, atol=1e-9)
+    np.testing.assert_allclose(
+        np.asarray(ours.detach().numpy()), theirs.detach().resolve_conj().numpy(), rtol=1e-6, atol=1e-9
+    )
 
 
 def moves(program, *arrays) -> None:

@@ -12,8 +12,9 @@ WORDS = np.array([[1, 3, 3], [0, 1, 3]])
 TABLE = np.sin(ramp(4, 2))
 
 
-@pytest.mark.parametrize("options", [{}, {"padding_idx": 3}, {"padding_idx": -3}, {"scale_grad_by_freq": True}, {"padding_idx": 9}],
-                         ids=str)
+@pytest.mark.parametrize(
+    "options", [{}, {"padding_idx": 3}, {"padding_idx": -3}, {"scale_grad_by_freq": True}, {"padding_idx": 9}], ids=str
+)
 def test_embedding(options):
     moves(lambda t, words, table: t.nn.functional.embedding(words, table, **options), WORDS, TABLE)
     moves(lambda t, words, table: t.nn.functional.embedding(words.to(t.int32)[0, 0], table, **options), WORDS, TABLE)
@@ -43,15 +44,29 @@ def test_sparse_gradients_are_refused():
 def test_bags(mode):
     moves(lambda t, words, table: t.nn.functional.embedding_bag(words, table, mode=mode), WORDS, TABLE)
     for offsets in ([0, 2], [0, 2, 2, 6], [0, 9], [1, 2]):
-        moves(lambda t, words, table, o=offsets: t.nn.functional.embedding_bag(words.flatten(), table, t.tensor(o), mode=mode),
-              WORDS, TABLE)
+        moves(
+            lambda t, words, table, o=offsets: t.nn.functional.embedding_bag(
+                words.flatten(), table, t.tensor(o), mode=mode
+            ),
+            WORDS,
+            TABLE,
+        )
     moves(lambda t, words, table: t.nn.functional.embedding_bag(words, table, mode=mode, padding_idx=3), WORDS, TABLE)
 
 
 def test_bags_with_weights():
-    moves(lambda t, words, table, w: t.nn.functional.embedding_bag(words, table, mode="sum", per_sample_weights=w),
-          WORDS, TABLE, np.cos(ramp(2, 3)))
-    moves(lambda t, words, table, w: t.nn.functional.embedding_bag(words, table, per_sample_weights=w), WORDS, TABLE, np.cos(ramp(2, 3)))
+    moves(
+        lambda t, words, table, w: t.nn.functional.embedding_bag(words, table, mode="sum", per_sample_weights=w),
+        WORDS,
+        TABLE,
+        np.cos(ramp(2, 3)),
+    )
+    moves(
+        lambda t, words, table, w: t.nn.functional.embedding_bag(words, table, per_sample_weights=w),
+        WORDS,
+        TABLE,
+        np.cos(ramp(2, 3)),
+    )
 
 
 def test_one_hot():

@@ -30,7 +30,12 @@ def test_index_select_take_and_take_along_dim():
 
 
 def test_scatter():
-    moves(lambda t, x, i, s: (x.scatter(0, i, s), x.scatter(1, i, s), x.scatter(1, i, 7.0), x.scatter_add(1, i, s)), X, AT, SRC)
+    moves(
+        lambda t, x, i, s: (x.scatter(0, i, s), x.scatter(1, i, s), x.scatter(1, i, 7.0), x.scatter_add(1, i, s)),
+        X,
+        AT,
+        SRC,
+    )
     moves(lambda t, x, i, s: x.detach().scatter(0, i[:, :1], s.detach()), X, AT, SRC)
     moves(lambda t, x, i, s: x.detach().scatter(0, i[:, :1], s.detach()), X, AT, SRC)
     moves(lambda t, x, i, s: x.scatter(0, i, s.float()), X, AT, SRC)
@@ -44,15 +49,27 @@ def test_scatter():
 @pytest.mark.parametrize("reduce", ["sum", "prod", "mean", "amax", "amin"])
 def test_scatter_and_index_reduce(reduce, include_self):
     moves(lambda t, x, i, s: x.scatter_reduce(1, i, s, reduce, include_self=include_self), X, AT, SRC)
-    moves(lambda t, x, i, s: x.scatter_reduce(1, i, s, reduce, include_self=include_self), X, AT, SRC * (np.abs(SRC) > 0.5))
+    moves(
+        lambda t, x, i, s: x.scatter_reduce(1, i, s, reduce, include_self=include_self),
+        X,
+        AT,
+        SRC * (np.abs(SRC) > 0.5),
+    )
     if reduce != "sum":
-        moves(lambda t, x, i, s: x.index_reduce(0, i, s, reduce, include_self=include_self), X, AT[1], np.cos(ramp(3, 4)))
+        moves(
+            lambda t, x, i, s: x.index_reduce(0, i, s, reduce, include_self=include_self), X, AT[1], np.cos(ramp(3, 4))
+        )
 
 
 def test_index_add_copy_fill():
     at = np.array([2, 0])
     rows = np.cos(ramp(2, 4))
-    moves(lambda t, x, i, s: (x.index_add(0, i, s), x.index_add(0, i * 0, s, alpha=-2.5), x.index_copy(0, i, s)), X, at, rows)
+    moves(
+        lambda t, x, i, s: (x.index_add(0, i, s), x.index_add(0, i * 0, s, alpha=-2.5), x.index_copy(0, i, s)),
+        X,
+        at,
+        rows,
+    )
     moves(lambda t, x, i, v: (x.index_fill(1, i, 3.0), x.index_fill(0, i, v)), X, at, ramp() + 4)
     moves(lambda t, x, i, s: x.index_add(0, i, s[:1]), X, at, rows)
     moves(lambda t, x, i, s: x.index_add(1, i, s), X, at, rows)
@@ -83,7 +100,10 @@ def test_in_place_forms_write_to_the_tensor_and_its_history():
 
 
 def test_masks():
-    moves(lambda t, x: (x.masked_select(x > 0), t.masked_select(x, x[:1] > 0), x.masked_scatter(x > 0, x.flatten() * 3)), X)
+    moves(
+        lambda t, x: (x.masked_select(x > 0), t.masked_select(x, x[:1] > 0), x.masked_scatter(x > 0, x.flatten() * 3)),
+        X,
+    )
     moves(lambda t, x: x.masked_scatter(x > -9, x[:1]), X)
     moves(lambda t, x: x.masked_select(x), X)
 

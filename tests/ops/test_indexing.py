@@ -8,12 +8,44 @@ from tests.ops.movement_oracle import moves, ramp
 
 import flambeau
 
-BASIC: list = [3, -1, slice(None), slice(1, 3), slice(-3, None), slice(None, None, 2), slice(3, 1), slice(9, 20), None, Ellipsis,
-         (0, 1), (slice(1, 3), 0), (Ellipsis, 0), (0, Ellipsis), (None, 0, None), (slice(None), slice(1, None, 2), -1),
-         (0, 1, 2), (0, 1, 2, None), (1, None, slice(2), Ellipsis, None), ()]
+BASIC: list = [
+    3,
+    -1,
+    slice(None),
+    slice(1, 3),
+    slice(-3, None),
+    slice(None, None, 2),
+    slice(3, 1),
+    slice(9, 20),
+    None,
+    Ellipsis,
+    (0, 1),
+    (slice(1, 3), 0),
+    (Ellipsis, 0),
+    (0, Ellipsis),
+    (None, 0, None),
+    (slice(None), slice(1, None, 2), -1),
+    (0, 1, 2),
+    (0, 1, 2, None),
+    (1, None, slice(2), Ellipsis, None),
+    (),
+]
 WRONG = [4, -5, (0, 0, 0, 0), slice(None, None, -1), 1.5, "a", (0, 3), slice(None, None, 0), (slice(1.5),)]
-LISTS = [[0, 2], [[0], [2]], ([0, 1], [1, 2]), (slice(None), [0, 0, 1]), ([0, 3], slice(None), [1, 1]), ([0, 3], 1, [1, 0]),
-         (0, slice(None), [0, -1]), (None, [0, 1]), ([0, 1], None, [1, 2]), (Ellipsis, [1]), True, (slice(None), True, [0]), []]
+LISTS = [
+    [0, 2],
+    [[0], [2]],
+    ([0, 1], [1, 2]),
+    (slice(None), [0, 0, 1]),
+    ([0, 3], slice(None), [1, 1]),
+    ([0, 3], 1, [1, 0]),
+    (0, slice(None), [0, -1]),
+    (None, [0, 1]),
+    ([0, 1], None, [1, 2]),
+    (Ellipsis, [1]),
+    True,
+    (slice(None), True, [0]),
+    [],
+]
 LISTS_WRONG = [[4], ([0, 1], [0, 1, 2]), [-5], (slice(None), [3])]
 
 
@@ -109,6 +141,7 @@ def test_iteration_and_length():
 
 def test_no_signature_is_remembered_per_position():
     from flambeau.ops import slicing
+
     x = flambeau.zeros(500, 3)
     x[0]
     before = len(slicing._rows)

@@ -62,7 +62,7 @@ def test_second_derivatives(name):
     def gradient(t, x, y, i):
         result = PROGRAMS[name](t, x, y, i)
         weights = t.tensor(np.sin(ramp(*result.shape)))
-        found = t.autograd.grad((result ** 3 * weights).sum(), (x, y), create_graph=True, allow_unused=True)
+        found = t.autograd.grad((result**3 * weights).sum(), (x, y), create_graph=True, allow_unused=True)
         return [g for g in found if g is not None]
 
     moves(gradient, X, Y, AT)

@@ -19,15 +19,30 @@ def test_flips():
 
 
 def test_roll():
-    moves(lambda t, x: (x.roll(1), x.roll(-1, 0), x.roll((1, 2), (0, 1)), x.roll((1, 1), (1, 1)), x.roll(7, 1), x.roll(0, 0)), ramp(3, 4))
+    moves(
+        lambda t, x: (
+            x.roll(1),
+            x.roll(-1, 0),
+            x.roll((1, 2), (0, 1)),
+            x.roll((1, 1), (1, 1)),
+            x.roll(7, 1),
+            x.roll(0, 0),
+        ),
+        ramp(3, 4),
+    )
     moves(lambda t, x: x.roll((1, 2), 0), ramp(3, 4))
     moves(lambda t, x: (x.roll(1, 1), x.roll(2)), ramp(2, 0))
 
 
 def test_repeats():
-    moves(lambda t, x: (x.repeat(2, 3), x.repeat(2, 1, 1), t.tile(x, (2,)), x.tile(2, 2, 2), x.repeat(0, 1)), ramp(2, 3))
+    moves(
+        lambda t, x: (x.repeat(2, 3), x.repeat(2, 1, 1), t.tile(x, (2,)), x.tile(2, 2, 2), x.repeat(0, 1)), ramp(2, 3)
+    )
     moves(lambda t, x: x.repeat(2), ramp(2, 3))
-    moves(lambda t, x: (x.repeat_interleave(2), x.repeat_interleave(3, 1), x.repeat_interleave(t.tensor([1, 3]), dim=0)), ramp(2, 3))
+    moves(
+        lambda t, x: (x.repeat_interleave(2), x.repeat_interleave(3, 1), x.repeat_interleave(t.tensor([1, 3]), dim=0)),
+        ramp(2, 3),
+    )
     moves(lambda t, x: x.repeat_interleave(-1), ramp(2, 3))
     assert flambeau.repeat_interleave(flambeau.tensor([2, 0, 1])).tolist() == [0, 0, 2]
 
@@ -58,7 +73,10 @@ def test_triangles_keep_nan_out():
 
 
 def test_diagonals():
-    moves(lambda t, x: (x.diagonal(), x.diagonal(1), x.diagonal(-1, 1, 2), x[0].diag(), x[0].trace(), x[0].diag(-2)), ramp(2, 3, 4))
+    moves(
+        lambda t, x: (x.diagonal(), x.diagonal(1), x.diagonal(-1, 1, 2), x[0].diag(), x[0].trace(), x[0].diag(-2)),
+        ramp(2, 3, 4),
+    )
     moves(lambda t, x: (x.diag_embed(), x.diag_embed(1, 0, 2), x[0].diag(1), x.diagflat(-1)), ramp(2, 3))
     moves(lambda t, x: x.diagonal(0, 1, 1), ramp(2, 3))
     moves(lambda t, x: x.diag(), ramp(2, 3, 4))
@@ -85,7 +103,10 @@ def test_circular_padding_does_not_wrap_twice():
 
 
 def test_constant_padding_of_any_rank():
-    moves(lambda t, x: (t.nn.functional.pad(x, (1, 1), value=2.5), t.nn.functional.pad(x, (0, 0, 1, 0, 0, 2))), ramp(2, 2, 2))
+    moves(
+        lambda t, x: (t.nn.functional.pad(x, (1, 1), value=2.5), t.nn.functional.pad(x, (0, 0, 1, 0, 0, 2))),
+        ramp(2, 2, 2),
+    )
     moves(lambda t, x: t.nn.functional.pad(x, (1, 1, 1, 1)), ramp(3))
     moves(lambda t, x: t.nn.functional.pad(x, (-2, -2)), ramp(3))
     moves(lambda t, x: t.nn.functional.pad(x, (1, 1), "mirror"), ramp(1, 3))
@@ -105,7 +126,12 @@ def test_sliding_windows():
 
 def test_copies_of_views_have_memory_of_their_own():
     x = flambeau.arange(6).view(2, 3)
-    for copy in (flambeau.permute_copy(x, (1, 0)), flambeau.view_copy(x, (6,)), flambeau.t_copy(x), flambeau.unsqueeze_copy(x, 0)):
+    for copy in (
+        flambeau.permute_copy(x, (1, 0)),
+        flambeau.view_copy(x, (6,)),
+        flambeau.t_copy(x),
+        flambeau.unsqueeze_copy(x, 0),
+    ):
         assert copy.is_contiguous() and copy.data_ptr() != x.data_ptr()
     moves(lambda t, x: (t.expand_copy(x, (2, 3)), t.unbind_copy(x), t.narrow_copy(x, 0, 1, 2)), ramp(3))
 

@@ -70,7 +70,10 @@ def test_squeeze_and_unsqueeze():
 def test_order_of_dimensions():
     moves(lambda t, x: (x.movedim(0, 2), x.movedim((0, 1), (1, 0)), t.moveaxis(x, -1, 0)), ramp(2, 3, 4))
     moves(lambda t, x: x.movedim((0, 0), (1, 2)), ramp(2, 3, 4))
-    moves(lambda t, x: (x.permute(2, 0, 1), x.permute((1, 0, 2)), t.permute(x, (-1, 0, 1)), x.transpose(0, -1)), ramp(2, 3, 4))
+    moves(
+        lambda t, x: (x.permute(2, 0, 1), x.permute((1, 0, 2)), t.permute(x, (-1, 0, 1)), x.transpose(0, -1)),
+        ramp(2, 3, 4),
+    )
     moves(lambda t, x: x.permute(0, 0, 1), ramp(2, 3, 4))
     moves(lambda t, x: (x.T, x.mT, x.H, x.mH, x.adjoint(), x.t()), ramp(2, 3) * (1 + 2j))
     moves(lambda t, x: x.mT, ramp(3))

@@ -35,7 +35,10 @@ def test_searchsorted_and_bucketize(right):
 
 def test_searchsorted_sides_and_sorter():
     edges = np.array([5.0, 1.0, 2.0])
-    moves(lambda t, e: t.searchsorted(e, t.tensor([2.0], dtype=t.float64), sorter=t.tensor([1, 2, 0]), side="right"), edges)
+    moves(
+        lambda t, e: t.searchsorted(e, t.tensor([2.0], dtype=t.float64), sorter=t.tensor([1, 2, 0]), side="right"),
+        edges,
+    )
     moves(lambda t, e: t.searchsorted(e, 2.0, side="left", right=True), edges)
 
 

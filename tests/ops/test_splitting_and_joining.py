@@ -10,7 +10,10 @@ import flambeau
 
 
 def test_split():
-    moves(lambda t, x: (x.split(2), x.split([1, 4]), t.split(x, 2, 1), x.split(9), x.split_with_sizes((5,), 0)), ramp(5, 3))
+    moves(
+        lambda t, x: (x.split(2), x.split([1, 4]), t.split(x, 2, 1), x.split(9), x.split_with_sizes((5,), 0)),
+        ramp(5, 3),
+    )
     for wrong in (-1, 0, [1, 2], [-1, 6]):
         moves(lambda t, x, sizes=wrong: x.split(sizes), ramp(5, 3))
     moves(lambda t, x: x.split(1), ramp())
@@ -41,7 +44,11 @@ def test_unbind():
 
 
 def test_cat():
-    moves(lambda t, x, y: (t.cat([x, y]), t.cat((x, x), 1), t.cat([x.t(), y.t()], dim=-1), t.concat([x])), ramp(2, 3), ramp(4, 3))
+    moves(
+        lambda t, x, y: (t.cat([x, y]), t.cat((x, x), 1), t.cat([x.t(), y.t()], dim=-1), t.concat([x])),
+        ramp(2, 3),
+        ramp(4, 3),
+    )
     moves(lambda t, x, y: t.cat([x, y], 1), ramp(2, 3), ramp(4, 3))
     moves(lambda t, x, y: t.cat([x, y]), ramp(2, 3), ramp(4))
     moves(lambda t, x: t.cat([x, x], 2), ramp(2, 3))

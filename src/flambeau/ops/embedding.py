@@ -9,11 +9,12 @@ from ..autograd.mode import no_grad, state
 from ..tensor import Tensor, from_array
 from .creation import filled
 from .gathering import index
+from .index_writing import add_at
 from .operator import operator
 from .positions import positions
 from .registry import function
 from .reshaping import reshaped
-from .scattering import add_at, index_write
+from .scattering import index_write
 from .slicing import slice_
 from .views import unsqueeze
 
@@ -47,8 +48,10 @@ def _frequency(words: Tensor, rows: int, dtype) -> Tensor:
 
 def _check_words(name: str, words: Tensor) -> None:
     if words.dtype not in (dtypes.int64, dtypes.int32):
-        raise RuntimeError(f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got {words.dtype} "
-                           f"instead (while checking arguments for {name})")
+        raise RuntimeError(
+            f"Expected tensor for argument #1 'indices' to have one of the following scalar types: Long, Int; but got {words.dtype} "
+            f"instead (while checking arguments for {name})"
+        )
 
 
 def _refuse_sparse(name: str, sparse: bool, weight: Tensor) -> None:
@@ -69,18 +72,29 @@ def _padding_row(padding_idx, rows: int) -> int:
 def _renormalize(weight: Tensor, words: Tensor, max_norm: float, norm_type: float) -> None:
     """Scale, in place, the rows that are looked up and are longer than ``max_norm`` to that length."""
     from .searching import unique
+
     with no_grad():
         used = unique(words)
         rows = index(weight, (used,), (0,), False)
-        lengths = rows.abs().pow(norm_type).sum(-1, keepdim=True).pow(1.0 / norm_type) if norm_type != float("inf") \
+        lengths = (
+            rows.abs().pow(norm_type).sum(-1, keepdim=True).pow(1.0 / norm_type)
+            if norm_type != float("inf")
             else rows.abs().amax(-1, keepdim=True)
+        )
         scale = (max_norm / (lengths + 1e-7)).where(lengths > max_norm, filled((), 1, weight.dtype))
         weight.index_copy_(0, used, rows * scale)
 
 
 @function("nn.functional")
-def embedding(input, weight, padding_idx=None, max_norm=None, norm_type: float = 2.0, scale_grad_by_freq: bool = False,
-              sparse: bool = False):
+def embedding(
+    input,
+    weight,
+    padding_idx=None,
+    max_norm=None,
+    norm_type: float = 2.0,
+    scale_grad_by_freq: bool = False,
+    sparse: bool = False,
+):
     """The rows of ``weight`` (words x features) that the int64 or int32 tensor ``input`` names: ``input.shape + (features,)``.
 
     The row ``padding_idx`` gets no gradient. ``max_norm`` first scales the rows that are used, in place, to at most that
@@ -101,8 +115,19 @@ def embedding(input, weight, padding_idx=None, max_norm=None, norm_type: float =
 
 
 @function("nn.functional")
-def embedding_bag(input, weight, offsets=None, max_norm=None, norm_type: float = 2, scale_grad_by_freq: bool = False, mode: str = "mean",
-                  sparse: bool = False, per_sample_weights=None, include_last_offset: bool = False, padding_idx=None):
+def embedding_bag(
+    input,
+    weight,
+    offsets=None,
+    max_norm=None,
+    norm_type: float = 2,
+    scale_grad_by_freq: bool = False,
+    mode: str = "mean",
+    sparse: bool = False,
+    per_sample_weights=None,
+    include_last_offset: bool = False,
+    padding_idx=None,
+):
     """The sum, mean or maximum (``mode``) of the rows of ``weight`` that each bag of words names: bags x features.
 
     Bags are the rows of a 2-dim ``input``, or begin at ``offsets`` of a 1-dim one (whose last offset is the end with
@@ -143,18 +168,26 @@ def _check_bags(words: Tensor, offsets, mode: str, weights, scale_grad_by_freq: 
     if words.ndim not in (1, 2):
         raise ValueError(f"input has to be 1D or 2D Tensor, but got Tensor of dimension {words.ndim}")
     if words.ndim == 2 and offsets is not None:
-        raise ValueError("if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
-                         f"However, found offsets of type {type(offsets)}")
+        raise ValueError(
+            "if input is 2D, then offsets has to be None, as input is treated is a mini-batch of fixed length sequences. "
+            f"However, found offsets of type {type(offsets)}"
+        )
     if words.ndim == 1 and not isinstance(offsets, Tensor):
-        raise ValueError("offsets has to be a 1D Tensor but got None" if offsets is None else "offsets has to be a 1D Tensor")
+        raise ValueError(
+            "offsets has to be a 1D Tensor but got None" if offsets is None else "offsets has to be a 1D Tensor"
+        )
     if words.ndim == 1 and offsets.ndim != 1:
         raise ValueError("offsets has to be a 1D Tensor")
     if weights is not None and mode != "sum":
-        raise NotImplementedError("embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
-                                  f"(got mode='{mode}'). Please open a feature request on GitHub.")
+        raise NotImplementedError(
+            "embedding_bag: per_sample_weights was not None. per_sample_weights is only supported for mode='sum' "
+            f"(got mode='{mode}'). Please open a feature request on GitHub."
+        )
     if weights is not None and weights.shape != words.shape:
-        raise ValueError(f"embedding_bag: If per_sample_weights ({list(weights.shape)}) is not None, then it must have the same shape as "
-                         f"the input ({list(words.shape)})")
+        raise ValueError(
+            f"embedding_bag: If per_sample_weights ({list(weights.shape)}) is not None, then it must have the same shape as "
+            f"the input ({list(words.shape)})"
+        )
     if mode == "max" and scale_grad_by_freq:
         raise ValueError("max mode does not support scaling the gradient by the frequency")
 
@@ -167,9 +200,13 @@ def _owners(words: Tensor, offsets: Tensor, include_last_offset: bool) -> tuple[
     """The number of bags, and the bag of each word."""
     starts = np.asarray(offsets._array(), np.int64)
     if starts.size and starts[0] != 0:
-        raise RuntimeError(f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}")
+        raise RuntimeError(
+            f"offsets[0] has to be 0, i.e., the first sequence in the mini-batch has to start from position 0. However, got {starts[0]}"
+        )
     if starts.size and starts[-1] > words.numel():
-        raise RuntimeError(f"offsets[-1] can not be greater than input's length({words.numel()}), but got offsets[-1] of {starts[-1]}")
+        raise RuntimeError(
+            f"offsets[-1] can not be greater than input's length({words.numel()}), but got offsets[-1] of {starts[-1]}"
+        )
     if include_last_offset:
         if not starts.size:
             raise RuntimeError("include_last_offset: number of offset should be at least 1")

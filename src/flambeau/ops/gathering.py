@@ -56,7 +56,9 @@ def _reference_gather(code, arrays, numbers):
     return (np.take_along_axis(source[region], index, dim),)
 
 
-_gather = Operator("gather(Tensor input, Tensor index, int dim)", infer=_infer_gather, reference=_reference_gather, sited=True)
+_gather = Operator(
+    "gather(Tensor input, Tensor index, int dim)", infer=_infer_gather, reference=_reference_gather, sited=True
+)
 _gather_at = publish(_gather, namespace=None).function
 
 
@@ -95,8 +97,10 @@ def index_shape(indices) -> tuple[int, ...]:
     try:
         return broadcast_shapes(*[i.shape for i in indices])
     except RuntimeError:
-        raise IndexError("shape mismatch: indexing tensors could not be broadcast together with shapes "
-                         f"{', '.join(str(list(i.shape)) for i in indices)}") from None
+        raise IndexError(
+            "shape mismatch: indexing tensors could not be broadcast together with shapes "
+            f"{', '.join(str(list(i.shape)) for i in indices)}"
+        ) from None
 
 
 def array_key(code, arrays, shape, dims, wrap: bool) -> tuple:
@@ -118,19 +122,25 @@ def _reference_index(code, arrays, numbers):
     return (source[array_key(code, indices, source.shape, plan.dims, plan.wrap)],)
 
 
-_index_op = Operator("index(Tensor input, Tensor[] indices, any dims, bool wrap)", infer=_infer_index, reference=_reference_index,
-                     sited=True)
+_index_op = Operator(
+    "index(Tensor input, Tensor[] indices, any dims, bool wrap)",
+    infer=_infer_index,
+    reference=_reference_index,
+    sited=True,
+)
 index = publish(_index_op, namespace=None).function
 
 
 @_index_op.gradient
 def _(grad, saved):
-    from .scattering import add_at
+    from .index_writing import add_at
+
     return add_at(_zeros_like(saved.input, grad), saved.indices, saved.dims, grad), *[None] * len(saved.indices)
 
 
 def _zeros_like(x, grad):
     from .creation import filled
+
     return filled(tuple(x.shape), 0, grad.dtype, grad.device)
 
 
@@ -146,12 +156,16 @@ def check_gather(name: str, input: Tensor, d: int, index: Tensor) -> None:
     """Shapes of ``gather``: as many dimensions, and no more positions than the input has elsewhere than in ``d``."""
     require_index(name, index)
     if max(input.ndim, 1) != max(index.ndim, 1):
-        raise RuntimeError(f"{name}(): Index tensor must have the same number of dimensions as input tensor, got {index.ndim} "
-                           f"and {input.ndim}")
+        raise RuntimeError(
+            f"{name}(): Index tensor must have the same number of dimensions as input tensor, got {index.ndim} "
+            f"and {input.ndim}"
+        )
     for k, (have, wanted) in enumerate(zip(lifted(input).shape, lifted(index).shape)):
         if k != d and wanted > have:
-            raise RuntimeError(f"Size does not match at dimension {k} expected index {list(index.shape)} to be no larger than self "
-                               f"{list(input.shape)} apart from dimension {d}")
+            raise RuntimeError(
+                f"Size does not match at dimension {k} expected index {list(index.shape)} to be no larger than self "
+                f"{list(input.shape)} apart from dimension {d}"
+            )
 
 
 @operator("gather(Tensor input, int dim, Tensor index, *, bool sparse_grad=False)", method=True, out=True)
@@ -164,6 +178,7 @@ def gather(input, dim, index, sparse_grad=False):
     d = wrap_dim(dim, input.ndim)
     if not index.numel():
         from .creation import uninitialized
+
         return uninitialized(dense(tuple(index.shape), input.dtype, input.device))
     check_gather("gather", input, d, index)
     if sparse_grad:
@@ -199,7 +214,8 @@ def _index_one(x: Tensor, dim: int, positions: Tensor, wrap: bool = False) -> Te
 
 @index_select.gradient
 def _(grad, saved):
-    from .scattering import add_at
+    from .index_writing import add_at
+
     if not saved.input.ndim:
         return reshaped(grad.sum(), ()), None
     return add_at(_zeros_like(saved.input, grad), (lifted(saved.index),), (wrap_dim(saved.dim, grad.ndim),), grad), None
@@ -231,8 +247,10 @@ def take_along_dim(input, indices, dim=None, *, out=None):
     if dim is None:
         return gather(reshaped(input, (-1,)), 0, _from_the_front(reshaped(indices, (-1,)), input.numel()), out=out)
     if input.ndim != indices.ndim:
-        raise RuntimeError("torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
-                           f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices")
+        raise RuntimeError(
+            "torch.take_along_dim(): input and indices should have the same number of dimensions, but got "
+            f"{input.ndim} dimensions for input, and {indices.ndim} dimensions for indices"
+        )
     d = wrap_dim(dim, input.ndim)
     rest = broadcast_shapes(_without(input.shape, d), _without(indices.shape, d))
     indices = _from_the_front(indices, input.shape[d] if input.ndim else 1)
@@ -245,7 +263,7 @@ def _from_the_front(indices: Tensor, size: int) -> Tensor:
 
 
 def _without(shape, d: int) -> tuple[int, ...]:
-    return (*shape[:d], *shape[d + 1:])
+    return (*shape[:d], *shape[d + 1 :])
 
 
 def _with(rest, d: int, x: Tensor) -> tuple[int, ...]:
@@ -258,12 +276,12 @@ def masked_select(input, mask, *, out=None):
     if mask.dtype is not dtypes.bool_:
         raise RuntimeError(f"masked_select: expected BoolTensor for mask, got {mask.dtype}")
     from .searching import nonzero_tuple
+
     shape = broadcast_shapes(input.shape, mask.shape)
     source, where = input.expand(shape), mask.expand(shape)
     found = index_at(lifted(source), list(enumerate(nonzero_tuple(lifted(where)))))
     if out is None:
         return found
     from . import overrides
+
     return overrides.write_out("masked_select", found, out)
-
-

@@ -27,7 +27,9 @@ class Plan:
 def _is_int(entry) -> bool:
     if isinstance(entry, (int, np.integer)):
         return not isinstance(entry, bool)
-    return isinstance(entry, Tensor) and not entry.ndim and entry.dtype.category == 1 and entry.dtype is not dtypes.uint8
+    return (
+        isinstance(entry, Tensor) and not entry.ndim and entry.dtype.category == 1 and entry.dtype is not dtypes.uint8
+    )
 
 
 def _is_sequence(entry) -> bool:
@@ -77,6 +79,7 @@ def _stands_for_tuple(index) -> bool:
 
 def _as_index(sequence) -> Tensor:
     from .creation import tensor
+
     if isinstance(sequence, range):
         sequence = list(sequence)
     made = tensor(sequence)
@@ -99,7 +102,7 @@ def plan(shape, index, *, positions: bool = False) -> Plan:
     d = viewed = 0
     for entry in entries:
         if entry is Ellipsis:
-            for size in shape[d:d + ndim - spoken_for]:
+            for size in shape[d : d + ndim - spoken_for]:
                 key.append((0, size, 1))
             viewed += ndim - spoken_for
             d += ndim - spoken_for
@@ -121,7 +124,7 @@ def plan(shape, index, *, positions: bool = False) -> Plan:
             taken, found = _advanced(entry, shape, d)
             if not taken:
                 key.append(None)
-            key.extend([(0, size, 1) for size in shape[d:d + taken]])
+            key.extend([(0, size, 1) for size in shape[d : d + taken]])
             indices.extend([(viewed + i, x) for i, x in enumerate(found)])
             viewed += max(taken, 1)
             d += taken
@@ -137,13 +140,16 @@ def _position(index: int, d: int, size: int) -> int:
 def _advanced(entry, shape, d: int) -> tuple[int, list[Tensor]]:
     """``(dimensions taken, an index tensor for each)``; a lone bool takes none and indexes a dimension that is inserted for it."""
     from .creation import zeros
+
     if isinstance(entry, (bool, np.bool_)):
         return 0, [zeros((int(entry),), dtype=dtypes.int64)]
     if isinstance(entry, str):
         raise TypeError("new(): invalid data type 'str'")
     if not isinstance(entry, Tensor):
-        raise IndexError("only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
-                         f"(got {type(entry).__name__})")
+        raise IndexError(
+            "only integers, slices (`:`), ellipsis (`...`), None and long or byte Variables are valid indices "
+            f"(got {type(entry).__name__})"
+        )
     if entry.dtype in (dtypes.bool_, dtypes.uint8):
         return _masked(entry, shape, d)
     if entry.dtype not in (dtypes.int64, dtypes.int32):
@@ -154,10 +160,13 @@ def _advanced(entry, shape, d: int) -> tuple[int, list[Tensor]]:
 def _masked(mask: Tensor, shape, d: int) -> tuple[int, list[Tensor]]:
     from .creation import zeros
     from .searching import nonzero_tuple
+
     for i, size in enumerate(mask.shape):
         if size != shape[d + i]:
-            raise IndexError(f"The shape of the mask {list(mask.shape)} at index {i} does not match the shape of the indexed tensor "
-                             f"{list(shape)} at index {d + i}")
+            raise IndexError(
+                f"The shape of the mask {list(mask.shape)} at index {i} does not match the shape of the indexed tensor "
+                f"{list(shape)} at index {d + i}"
+            )
     if not mask.ndim:
         return 0, [zeros((int(bool(mask)),), dtype=dtypes.int64)]
     return mask.ndim, list(nonzero_tuple(mask))
@@ -168,9 +177,9 @@ def _masked(mask: Tensor, shape, d: int) -> tuple[int, list[Tensor]]:
 
 def get_item(self, index):
     """``self[index]``: ints, slices, None and Ellipsis give views; index tensors, lists and masks gather elements."""
-    if overrides.modes.stack or self._spec.override:
-        if overrides.active((self, *index) if index.__class__ is tuple else (self, index)):
-            return overrides.offer(get_item, (self, index), {})
+    watched = overrides.modes.stack or self._spec.override
+    if watched and overrides.active((self, *index) if index.__class__ is tuple else (self, index)):
+        return overrides.offer(get_item, (self, index), {})
     if index.__class__ is int:
         return row(self, index)
     kind = index.__class__
@@ -204,10 +213,16 @@ def set_item(self, index, value):
         target = view_at(self, found.key, found.name)
         target.copy_(_without_leading_ones(value, target.ndim))
         return
-    from .scattering import put_at
-    if value.numel() == 1 and value.dtype is not self.dtype and index.__class__ is Tensor and index.dtype is dtypes.bool_:
+    from .index_writing import put_at
+
+    if (
+        value.numel() == 1
+        and value.dtype is not self.dtype
+        and index.__class__ is Tensor
+        and index.dtype is dtypes.bool_
+    ):
         value = value.to(self.dtype)  # as masked_fill would
-    everything = found.key == whole(self.shape[:len(found.key)])
+    everything = found.key == whole(self.shape[: len(found.key)])
     put_at(self if everything else view_at(self, found.key, found.name), found.indices, value)
 
 
@@ -218,6 +233,7 @@ def _value_for(target: Tensor, value) -> Tensor:
     if isinstance(value, Tensor):
         return value
     from .creation import filled, fitting, tensor
+
     if isinstance(value, (bool, int, float)):
         return filled((), fitting(value, target.dtype), target.dtype, target.device)
     if isinstance(value, np.ndarray):

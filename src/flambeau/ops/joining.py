@@ -35,11 +35,13 @@ def _joined_shape(tensors, dim: int) -> tuple[tuple[int, ...], int]:
             raise RuntimeError(f"Tensors must have same number of dimensions: got {first.ndim} and {x.ndim}")
         for k, (a, b) in enumerate(zip(first.shape, x.shape)):
             if k != d and a != b:
-                raise RuntimeError(f"Sizes of tensors must match except in dimension {d}. Expected size {a} but got size {b} "
-                                   f"for tensor number {i} in the list.")
+                raise RuntimeError(
+                    f"Sizes of tensors must match except in dimension {d}. Expected size {a} but got size {b} "
+                    f"for tensor number {i} in the list."
+                )
         total += x.shape[d]
     shape = tuple(first.shape)
-    return (*shape[:d], total, *shape[d + 1:]), d
+    return (*shape[:d], total, *shape[d + 1 :]), d
 
 
 @operator("cat(Tensor[] tensors, int dim=0)", out=True, aliases=("concat", "concatenate"))
@@ -79,8 +81,10 @@ def stack(tensors, dim=0):
     first = tensors[0]
     for i, x in enumerate(tensors):
         if x.shape != first.shape:
-            raise RuntimeError(f"stack expects each tensor to be equal size, but got {list(first.shape)} at entry 0 "
-                               f"and {list(x.shape)} at entry {i}")
+            raise RuntimeError(
+                f"stack expects each tensor to be equal size, but got {list(first.shape)} at entry 0 "
+                f"and {list(x.shape)} at entry {i}"
+            )
     d = wrap_dim(dim, first.ndim + 1)
     shape = (*first.shape[:d], len(tensors), *first.shape[d:])
     result = uninitialized(dense(tuple(shape), result_type_of(tensors), first.device))
@@ -103,7 +107,9 @@ def _stacker(name: str, lift, dim_of, aliases=()):
         return cat(lifted, dim_of(lifted[0]), out=out)
 
     stacked.__name__ = stacked.__qualname__ = name
-    stacked.__doc__ = f"``cat`` of the tensors along the dimension that {name} stands for, after giving them enough dimensions."
+    stacked.__doc__ = (
+        f"``cat`` of the tensors along the dimension that {name} stands for, after giving them enough dimensions."
+    )
     return function(aliases=aliases)(stacked)
 
 
@@ -118,12 +124,15 @@ def block_diag(*tensors):
     """A matrix with the given matrices (vectors are rows, numbers 1 x 1) along its diagonal and zeros elsewhere."""
     for i, x in enumerate(tensors):
         if x.ndim > 2:
-            raise RuntimeError(f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions")
+            raise RuntimeError(
+                f"torch.block_diag: Input tensors must have 2 or fewer dimensions. Input {i} has {x.ndim} dimensions"
+            )
     return _block_diag([atleast_2d(x) for x in tensors]) if tensors else _block_diag_of_nothing()
 
 
 def _block_diag_of_nothing() -> Tensor:
     from .creation import zeros
+
     return zeros((1, 0))
 
 
@@ -137,6 +146,7 @@ def _block_diag(tensors):
 
 def _zeros(rows: int, columns: int, dtype) -> Tensor:
     from .creation import filled
+
     return filled((rows, columns), 0, dtype)
 
 

@@ -37,14 +37,18 @@ def constant_pad_nd(input, pad, value=0):
     if len(pad) % 2:
         raise RuntimeError(f"Length of pad must be even but instead it equals {len(pad)}")
     if len(pad) > 2 * input.ndim:
-        raise RuntimeError(f"Length of pad should be no more than twice the number of dimensions of the input. Pad length is {len(pad)} while "
-                           f"the input has {input.ndim} dimensions.")
+        raise RuntimeError(
+            f"Length of pad should be no more than twice the number of dimensions of the input. Pad length is {len(pad)} while "
+            f"the input has {input.ndim} dimensions."
+        )
     pairs = _pairs(pad, input.ndim)
     shape = []
     for d, (size, (before, after)) in enumerate(zip(input.shape, pairs)):
         if size + before + after < 0:
-            raise RuntimeError(f"The input size {size}, plus negative padding {before} and {after} resulted in a negative output size, which "
-                               f"is invalid. Check dimension {d} of your input.")
+            raise RuntimeError(
+                f"The input size {size}, plus negative padding {before} and {after} resulted in a negative output size, which "
+                f"is invalid. Check dimension {d} of your input."
+            )
         shape.append(size + before + after)
     result = filled(tuple(shape), value, input.dtype, input.device)
     source, place = _overlap(input.shape, pairs)
@@ -74,13 +78,13 @@ def _edges(x: Tensor, d: int, before: int, after: int, mode: str):
 
 
 def _widened(piece: Tensor, d: int, amount: int) -> Tensor:
-    return _expand(piece, (*piece.shape[:d], amount, *piece.shape[d + 1:]))
+    return _expand(piece, (*piece.shape[:d], amount, *piece.shape[d + 1 :]))
 
 
 def _padded_along(x: Tensor, d: int, before: int, after: int, mode: str) -> Tensor:
     """``x`` padded along one dimension."""
     n = x.shape[d]
-    result = uninitialized(dense((*x.shape[:d], before + n + after, *x.shape[d + 1:]), x.dtype, x.device))
+    result = uninitialized(dense((*x.shape[:d], before + n + after, *x.shape[d + 1 :]), x.dtype, x.device))
     left, right = _edges(x, d, before, after, mode)
     raw_copy(slice_(result, d, before, before + n), x)
     if left is not None:
@@ -171,12 +175,16 @@ def _check_own(x: Tensor, pad, mode: str) -> None:
         size = x.shape[k]
         if not (before or after):
             if k >= x.ndim - spatial and size == 0 or (k > 0 or x.ndim == spatial + 1) and size == 0:
-                raise RuntimeError(f"Expected {x.ndim}D tensor with possibly 0 batch size and other non-zero dimensions for input, but got: "
-                                   f"{list(x.shape)}")
+                raise RuntimeError(
+                    f"Expected {x.ndim}D tensor with possibly 0 batch size and other non-zero dimensions for input, but got: "
+                    f"{list(x.shape)}"
+                )
             continue
         if mode == "reflect" and (before >= size or after >= size):
-            raise RuntimeError(f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({before}, "
-                               f"{after}) at dimension {k} of input {list(x.shape)}")
+            raise RuntimeError(
+                f"Argument #4: Padding size should be less than the corresponding input dimension, but got: padding ({before}, "
+                f"{after}) at dimension {k} of input {list(x.shape)}"
+            )
         left = size + min(before, 0) + min(after, 0)
         if mode == "circular" and (before > left or after > left):
             raise RuntimeError("Padding value causes wrapping around more than once.")

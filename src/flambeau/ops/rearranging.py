@@ -32,8 +32,14 @@ def _infer_flip(op, specs, values):
     return (dense(spec.shape, spec.dtype, spec.device),), Flip(dims)
 
 
-_flip = publish(Operator("flip(Tensor input, any dims)", infer=_infer_flip,
-                         reference=lambda code, arrays, numbers: (np.flip(arrays[0], code.extra.dims),)), namespace=None).function
+_flip = publish(
+    Operator(
+        "flip(Tensor input, any dims)",
+        infer=_infer_flip,
+        reference=lambda code, arrays, numbers: (np.flip(arrays[0], code.extra.dims),),
+    ),
+    namespace=None,
+).function
 
 
 def flipped(x: Tensor, dims) -> Tensor:
@@ -170,6 +176,7 @@ def _(grad, saved):
         return grad
     if 0 in repeats:
         from .creation import filled
+
         return filled(tuple(saved.input.shape), 0, grad.dtype)
     split = reshaped(grad, tuple(itertools.chain.from_iterable(zip(repeats, shape))))
     return reshaped(split.sum(tuple(range(0, 2 * len(shape), 2))), tuple(saved.input.shape))
@@ -202,9 +209,9 @@ def _tile_method(self, *dims):
 @operator("repeat_interleave(Tensor input, int repeats, int dim)", namespace=None)
 def _repeat_each(input, repeats, dim):
     shape = tuple(input.shape)
-    result = uninitialized(dense((*shape[:dim], shape[dim] * repeats, *shape[dim + 1:]), input.dtype, input.device))
-    split = (*shape[:dim + 1], repeats, *shape[dim + 1:])
-    source = view_at(input, (*whole(shape[:dim + 1]), None))
+    result = uninitialized(dense((*shape[:dim], shape[dim] * repeats, *shape[dim + 1 :]), input.dtype, input.device))
+    split = (*shape[: dim + 1], repeats, *shape[dim + 1 :])
+    source = view_at(input, (*whole(shape[: dim + 1]), None))
     raw_copy(reshaped(result, split), _expand(source, split))
     return result
 
@@ -212,7 +219,7 @@ def _repeat_each(input, repeats, dim):
 @_repeat_each.gradient
 def _(grad, saved):
     shape, d = tuple(saved.input.shape), saved.dim
-    return reshaped(grad, (*shape[:d + 1], saved.repeats, *shape[d + 1:])).sum(d + 1)
+    return reshaped(grad, (*shape[: d + 1], saved.repeats, *shape[d + 1 :])).sum(d + 1)
 
 
 @function(method=True)
@@ -231,7 +238,9 @@ def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
             raise RuntimeError("Repeats must be non-negative")
         found = _repeat_each(input, repeats, d) if input.ndim else _repeat_each(reshaped(input, (1,)), repeats, 0)
     else:
-        found = index_select(input, d, from_array(_repeated_positions(repeats, input.shape[d] if input.ndim else 1), dtypes.int64))
+        found = index_select(
+            input, d, from_array(_repeated_positions(repeats, input.shape[d] if input.ndim else 1), dtypes.int64)
+        )
     if output_size is not None and found.ndim and found.shape[d] != output_size:
         raise RuntimeError(f"repeat_interleave: Invalid output_size, expected {found.shape[d]} but got {output_size}")
     return found
@@ -246,7 +255,9 @@ def _repeated_positions(repeats: Tensor, size: int) -> np.ndarray:
     if (times < 0).any():
         raise RuntimeError("repeats can not be negative")
     if times.size not in (1, size):
-        raise RuntimeError(f"repeats must have the same size as input along dim, but got repeats.size(0) = {times.size} and input.size = {size}")
+        raise RuntimeError(
+            f"repeats must have the same size as input along dim, but got repeats.size(0) = {times.size} and input.size = {size}"
+        )
     return np.repeat(np.arange(size, dtype=np.int64), np.broadcast_to(times.reshape(-1), (size,)))
 
 
@@ -287,6 +298,7 @@ def meshgrid(*tensors, indexing=None):
 def cartesian_prod(*tensors):
     """All combinations of an element from each 1-dim tensor, one a row; of a single tensor the tensor itself."""
     from .joining import stack
+
     given = spread(tensors)
     lines = [given] if isinstance(given, Tensor) else list(given)
     for x in lines:
@@ -306,6 +318,7 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         raise RuntimeError(f"Expect a non-negative number, but got {r}")
     if r == 0:
         from .creation import filled
+
         return filled((0,), 0, input.dtype)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
     rows = np.array(list(choose(range(input.numel()), r)), dtype=np.int64).reshape(-1, r)

@@ -12,7 +12,7 @@ from ..lazy.spec import Size, count
 from ..tensor import Tensor, styled, wrap_dim
 from . import promotion
 from .copying import _contiguous
-from .inplace import check_writable
+from .inplace import check_history
 from .registry import export, function
 from .schema import describe, spread
 from .view_operator import view
@@ -27,7 +27,9 @@ def sizes(name: str, values, argument: str = "shape") -> tuple[int, ...]:
             return tuple([_operator.index(s) for s in values])
         return (_operator.index(values),)
     except TypeError:
-        raise TypeError(f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {describe(values)}") from None
+        raise TypeError(
+            f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {describe(values)}"
+        ) from None
 
 
 # -- view and reshape ---------------------------------------------------------------------------------------------------------
@@ -41,17 +43,23 @@ def _view_dtype(spec, dtype):
     if not spec.ndim:
         raise RuntimeError(f"self.dim() cannot be 0 to view {spec.dtype} as {dtype} (different element sizes)")
     if spec.stride[-1] != 1 and not (old > new and spec.shape[-1] == 1):
-        raise RuntimeError(f"self.stride(-1) must be 1 to view {spec.dtype} as {dtype} (different element sizes), "
-                           f"but got {spec.stride[-1]}")
+        raise RuntimeError(
+            f"self.stride(-1) must be 1 to view {spec.dtype} as {dtype} (different element sizes), "
+            f"but got {spec.stride[-1]}"
+        )
     if old > new:
         ratio = old // new
         return (*spec.shape[:-1], spec.shape[-1] * ratio), (*[s * ratio for s in spec.stride[:-1]], 1), 0, dtype
     ratio = new // old
     if spec.shape[-1] % ratio:
-        raise RuntimeError(f"self.size(-1) must be divisible by {ratio} to view {spec.dtype} as {dtype} (different element sizes), "
-                           f"but got {spec.shape[-1]}")
+        raise RuntimeError(
+            f"self.size(-1) must be divisible by {ratio} to view {spec.dtype} as {dtype} (different element sizes), "
+            f"but got {spec.shape[-1]}"
+        )
     if any(s % ratio for s in spec.stride[:-1]):
-        raise RuntimeError(f"self.stride(i) must be divisible by {ratio} to view {spec.dtype} as {dtype} (different element sizes)")
+        raise RuntimeError(
+            f"self.stride(i) must be divisible by {ratio} to view {spec.dtype} as {dtype} (different element sizes)"
+        )
     return (*spec.shape[:-1], spec.shape[-1] // ratio), (*[s // ratio for s in spec.stride[:-1]], 1), 0, dtype
 
 
@@ -70,8 +78,10 @@ def view_(self, *shape, dtype=None, size=None):
         dtype = shape[0]
     if dtype is not None:
         if self.storage_offset() * self.element_size() % dtype.itemsize:
-            raise RuntimeError(f"self.storage_offset() must be divisible to view {self.dtype} as {dtype} (different element sizes), "
-                               f"but got {self.storage_offset()}")
+            raise RuntimeError(
+                f"self.storage_offset() must be divisible to view {self.dtype} as {dtype} (different element sizes), "
+                f"but got {self.storage_offset()}"
+            )
         return _view_dtype(self, dtype)
     if not shape:
         raise TypeError("view() received an invalid combination of arguments - got (), but expected a shape or a dtype")
@@ -133,7 +143,7 @@ def reshape(input, shape):
 def _reshape_method(self, *shape):
     """The elements in row-major order under the given sizes (one may be -1): a view where possible, else a copy."""
     if not shape:
-        raise TypeError("reshape() missing 1 required positional arguments: \"shape\"")
+        raise TypeError('reshape() missing 1 required positional arguments: "shape"')
     return reshaped(self, sizes("reshape", shape))
 
 
@@ -164,7 +174,7 @@ def flatten(input, start_dim: int = 0, end_dim: int = -1):
     if first == last:
         return input
     shape = tuple(input.shape)
-    return reshaped(input, (*shape[:first], count(shape[first:last + 1]), *shape[last + 1:]))
+    return reshaped(input, (*shape[:first], count(shape[first : last + 1]), *shape[last + 1 :]))
 
 
 @function(method=True)
@@ -180,10 +190,12 @@ def unflatten(input, dim: int, sizes):
     known = count([s for s in parts if s != -1])
     inferred = parts.count(-1) == 1
     if (inferred and (known == 0 or size % known)) or (not inferred and known != size):
-        raise RuntimeError(f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {d} ({size}) in the input tensor")
+        raise RuntimeError(
+            f"unflatten: Provided sizes {list(parts)} don't multiply up to the size of dim {d} ({size}) in the input tensor"
+        )
     parts = tuple([size // known if s == -1 else s for s in parts])
     shape = tuple(input.shape)
-    return _view(input, (*shape[:d], *parts, *shape[d + 1:]))
+    return _view(input, (*shape[:d], *parts, *shape[d + 1 :]))
 
 
 # -- expand -----------------------------------------------------------------------------------------------------------------
@@ -248,8 +260,10 @@ def movedim(input, source, destination):
     """View with dimension ``source`` (an int or several) at position ``destination``; the others keep their order."""
     sources, targets = sizes("movedim", (source,), "source"), sizes("movedim", (destination,), "destination")
     if len(sources) != len(targets):
-        raise RuntimeError(f"movedim: Invalid source or destination dims: source ({list(sources)} dims) should contain the same number "
-                           f"of dims as destination ({list(targets)} dims)")
+        raise RuntimeError(
+            f"movedim: Invalid source or destination dims: source ({list(sources)} dims) should contain the same number "
+            f"of dims as destination ({list(targets)} dims)"
+        )
     ndim = input.ndim
     sources, targets = [wrap_dim(d, ndim) for d in sources], [wrap_dim(d, ndim) for d in targets]
     for what, dims in (("source", sources), ("destination", targets)):
@@ -272,7 +286,9 @@ def adjoint(input):
 
 def _last_two(name: str, x: Tensor) -> Tensor:
     if x.ndim < 2:
-        raise RuntimeError(f"tensor.{name} is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor.")
+        raise RuntimeError(
+            f"tensor.{name} is only supported on matrices or batches of matrices. Got {x.ndim}-D tensor."
+        )
     return transpose(x, -2, -1)
 
 
@@ -282,7 +298,9 @@ def _conjugate_transpose(x: Tensor) -> Tensor:
     return transpose(x, 0, 1).conj() if x.ndim else x.conj()
 
 
-Tensor.T = property(lambda self: permute(self, tuple(range(self.ndim - 1, -1, -1))), doc="View with all dimensions reversed.")
+Tensor.T = property(
+    lambda self: permute(self, tuple(range(self.ndim - 1, -1, -1))), doc="View with all dimensions reversed."
+)
 Tensor.mT = property(lambda self: _last_two("mT", self), doc="View with the last two dimensions exchanged.")
 Tensor.mH = property(lambda self: _last_two("mH", self).conj(), doc="The conjugate of ``mT``.")
 Tensor.H = property(_conjugate_transpose, doc="The conjugate transpose of a matrix.")
@@ -318,7 +336,7 @@ def become(name: str, x: Tensor, viewed: Tensor) -> Tensor:
     """Give ``x`` the geometry and history of ``viewed``, a view of it."""
     tracked = state.enabled and x._spec.requires_grad
     if tracked:
-        check_writable(name, x, True)
+        check_history(x, True)
         edge = (viewed._autograd.node, viewed._autograd.nr)
         meta = x._autograd = x._autograd or Meta()
         meta.node, meta.nr = edge
@@ -339,6 +357,12 @@ def _geometric(name: str, functional):
     function(None, method=True)(changed)
 
 
-for _name, _functional in (("squeeze_", squeeze), ("unsqueeze_", unsqueeze), ("transpose_", transpose), ("t_", t),
-                           ("swapaxes_", transpose), ("swapdims_", transpose)):
+for _name, _functional in (
+    ("squeeze_", squeeze),
+    ("unsqueeze_", unsqueeze),
+    ("transpose_", transpose),
+    ("t_", t),
+    ("swapaxes_", transpose),
+    ("swapdims_", transpose),
+):
     _geometric(_name, _functional)

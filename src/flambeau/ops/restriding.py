@@ -26,8 +26,10 @@ def _require_inside(name: str, x: Tensor, size, stride, start: int) -> None:
     itemsize = x.element_size()
     needed = (start + span(size, stride)) * itemsize
     if 0 not in size and needed > x._storage.nbytes:
-        raise RuntimeError(f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start}, and itemsize {itemsize} requiring "
-                           f"a storage size of {needed} are out of bounds for storage of size {x._storage.nbytes}")
+        raise RuntimeError(
+            f"setStorage: sizes {list(size)}, strides {list(stride)}, storage offset {start}, and itemsize {itemsize} requiring "
+            f"a storage size of {needed} are out of bounds for storage of size {x._storage.nbytes}"
+        )
 
 
 @function(method=True, name="as_strided")
@@ -48,7 +50,9 @@ def as_strided_(self, size, stride, storage_offset=None):
     return become("as_strided_", self, strided_view(self, size, stride, storage_offset))
 
 
-@operator("as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int? storage_offset=None)", method=True)
+@operator(
+    "as_strided_scatter(Tensor input, Tensor src, int[] size, int[] stride, int? storage_offset=None)", method=True
+)
 def as_strided_scatter(input, src, size, stride, storage_offset=None):
     """A copy of ``input`` with ``src`` where ``as_strided`` with these arguments would look."""
     result = uninitialized(dense(tuple(input.shape), input.dtype, input.device))
@@ -97,10 +101,24 @@ def _shaped(function_of_sizes):
     return lambda input, size, **kwargs: function_of_sizes(input, size, **kwargs)
 
 
-for _name, _viewed in (("alias", lambda input: input), ("as_strided", strided_view), ("detach", lambda input: input.detach()),
-                       ("diagonal", views.diagonal), ("expand", _shaped(expand)), ("permute", views.permute),
-                       ("select", select), ("split", splitting.split), ("split_with_sizes", views.split_with_sizes),
-                       ("squeeze", squeeze), ("t", views.t), ("transpose", views.transpose), ("unbind", views.unbind),
-                       ("unfold", views.unfold), ("unsqueeze", views.unsqueeze), ("view", _shaped(view_)),
-                       ("view_as_complex", views.view_as_complex), ("view_as_real", views.view_as_real)):
+for _name, _viewed in (
+    ("alias", lambda input: input),
+    ("as_strided", strided_view),
+    ("detach", lambda input: input.detach()),
+    ("diagonal", views.diagonal),
+    ("expand", _shaped(expand)),
+    ("permute", views.permute),
+    ("select", select),
+    ("split", splitting.split),
+    ("split_with_sizes", views.split_with_sizes),
+    ("squeeze", squeeze),
+    ("t", views.t),
+    ("transpose", views.transpose),
+    ("unbind", views.unbind),
+    ("unfold", views.unfold),
+    ("unsqueeze", views.unsqueeze),
+    ("view", _shaped(view_)),
+    ("view_as_complex", views.view_as_complex),
+    ("view_as_real", views.view_as_real),
+):
     _copied(_name, _viewed)

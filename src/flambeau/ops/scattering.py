@@ -16,12 +16,12 @@ from ..compiler.reference import narrow, widen
 from ..lazy.window import record
 from ..tensor import Tensor, wrap_dim
 from .copying import _contiguous
-from .gathering import array_key, checked, checked_shape, index, indexed_shape, lifted, require_index, result_place
+from .gathering import array_key, checked, checked_shape, indexed_shape, lifted, require_index, result_place
 from .inplace import InplaceOperator
 from .operator import Operator, operator
 from .registry import function
 from .reshaping import reshaped
-from .views import _expand, _view
+from .views import _expand
 
 
 class Scatter(NamedTuple):
@@ -86,8 +86,13 @@ def _reference_scatter(code, arrays, numbers):
     return ()
 
 
-_scatter = Operator("scatter_(Tensor target, Tensor index, Tensor source, int dim, str reduce)", infer=_infer_scatter,
-                    reference=_reference_scatter, sited=True, mutates=(0,))
+_scatter = Operator(
+    "scatter_(Tensor target, Tensor index, Tensor source, int dim, str reduce)",
+    infer=_infer_scatter,
+    reference=_reference_scatter,
+    sited=True,
+    mutates=(0,),
+)
 
 
 def _infer_index_write(op, specs, values):
@@ -104,8 +109,13 @@ def _reference_index_write(code, arrays, numbers):
     return ()
 
 
-_index_write = Operator("index_put_(Tensor target, Tensor[] indices, Tensor source, any dims, str reduce, bool wrap)",
-                        infer=_infer_index_write, reference=_reference_index_write, sited=True, mutates=(0,))
+_index_write = Operator(
+    "index_put_(Tensor target, Tensor[] indices, Tensor source, any dims, str reduce, bool wrap)",
+    infer=_infer_index_write,
+    reference=_reference_index_write,
+    sited=True,
+    mutates=(0,),
+)
 
 
 def scatter_write(target: Tensor, dim: int, positions: Tensor, source: Tensor, reduce: str) -> Tensor:
@@ -134,8 +144,10 @@ def _broadcast_source(source: Tensor, shape) -> Tensor:
     try:
         return _expand(source, tuple(shape))
     except RuntimeError:
-        raise RuntimeError(f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of shape "
-                           f"{list(shape)}") from None
+        raise RuntimeError(
+            f"shape mismatch: value tensor of shape {list(source.shape)} cannot be broadcast to indexing result of shape "
+            f"{list(shape)}"
+        ) from None
 
 
 def writer(schema: str, **options):
@@ -168,23 +180,30 @@ def _check_scatter(name: str, target: Tensor, dim: int, positions: Tensor, sourc
     if positions.numel():
         require_index(name, positions)
     if source is not None and source.dtype is not target.dtype:
-        raise RuntimeError(f"{name}(): Expected self.dtype to be equal to src.dtype, got {target.dtype} and {source.dtype}")
+        raise RuntimeError(
+            f"{name}(): Expected self.dtype to be equal to src.dtype, got {target.dtype} and {source.dtype}"
+        )
     if not positions.numel():
         return d
     ranks = {max(x.ndim, 1) for x in (target, positions, source) if x is not None}
     if len(ranks) > 1:
-        raise RuntimeError(f"Index tensor must have the same number of dimensions as {'self' if source is None else 'src'} tensor: {name}() "
-                           f"got {positions.ndim} dimensions for index and {target.ndim} for self")
+        raise RuntimeError(
+            f"Index tensor must have the same number of dimensions as {'self' if source is None else 'src'} tensor: {name}() "
+            f"got {positions.ndim} dimensions for index and {target.ndim} for self"
+        )
     for k, n in enumerate(lifted(positions).shape):
         if k != d and n > lifted(target).shape[k] or source is not None and n > lifted(source).shape[k]:
-            raise RuntimeError(f"Expected index {list(positions.shape)} to be no larger than self {list(target.shape)} apart from dimension "
-                               f"{d} and to be no larger than src {list(target.shape if source is None else source.shape)}")
+            raise RuntimeError(
+                f"Expected index {list(positions.shape)} to be no larger than self {list(target.shape)} apart from dimension "
+                f"{d} and to be no larger than src {list(target.shape if source is None else source.shape)}"
+            )
     return d
 
 
-def _filled_like(positions: Tensor, value, dtype) -> Tensor:
+def filled_like(positions: Tensor, value, dtype) -> Tensor:
     """A number as a source for every position."""
     from .creation import filled
+
     return _expand(filled((), value, dtype), tuple(positions.shape))
 
 
@@ -212,7 +231,7 @@ def _(grad, saved):
 @writer("scatter(Tensor input, int dim, Tensor index, Scalar value, *, str? reduce=None)", namespace=None, method=False)
 def _scatter_value(input, dim, index, value, reduce=None):
     d = _check_scatter("scatter", input, dim, index, None)
-    return scatter_write(input, d, index, _filled_like(index, value, input.dtype), _reduction(reduce))
+    return scatter_write(input, d, index, filled_like(index, value, input.dtype), _reduction(reduce))
 
 
 @_scatter_value.gradient
@@ -229,10 +248,12 @@ def _refuse_reduced(reduce) -> None:
 def _read_back(grad: Tensor, dim: int, positions: Tensor, source: Tensor) -> Tensor:
     """The gradient of a source: what lies at its positions; zero for elements that no position used."""
     from .gathering import gather
+
     found = gather(grad, dim, positions)
     if found.shape == source.shape:
         return found
     from .slicing import placed
+
     return placed(found, source.shape, tuple([(0, n, 1) for n in found.shape]))
 
 
@@ -271,7 +292,7 @@ def _(grad, saved):
 _REDUCE = {"sum": "add", "prod": "multiply", "amax": "amax", "amin": "amin", "mean": "add"}
 
 
-def _check_reduce(name: str, reduce: str, input: Tensor, choices) -> None:
+def check_reduce(name: str, reduce: str, input: Tensor, choices) -> None:
     if reduce not in choices:
         raise RuntimeError(f"{name}(): reduce argument must be one of {', '.join(choices)}, got {reduce}")
 
@@ -290,22 +311,24 @@ def _identity(reduce: str, dtype):
     return float("-inf") if reduce == "amax" else float("inf")
 
 
-def _reduce_into(input, source, reduce: str, include_self: bool, write):
+def reduce_into(input, source, reduce: str, include_self: bool, write):
     """``write(target, source or number, how)`` writes to the positions; this makes the five reductions of it."""
     if not include_self:
         write(input, _identity(reduce, input.dtype), "set")
     write(input, source, _REDUCE[reduce])
     if reduce == "mean":
-        counts = write(_filled_shape(input, int(include_self)), 1, "add")
+        counts = write(filled_shape(input, int(include_self)), 1, "add")
         counts = counts.clamp(min=1)
         from .copying import raw_copy
+
         rounding = None if input.dtype.category >= 2 else "floor"
         raw_copy(input, input.div(counts, rounding_mode=rounding))
     return input
 
 
-def _filled_shape(x: Tensor, value) -> Tensor:
+def filled_shape(x: Tensor, value) -> Tensor:
     from .creation import filled
+
     return filled(tuple(x.shape), value, x.dtype, x.device)
 
 
@@ -315,19 +338,20 @@ def scatter_reduce(input, dim, index, src, reduce, include_self=True):
 
     ``reduce`` is "sum", "prod", "mean", "amax" or "amin". Without ``include_self`` the places written to start afresh.
     """
-    _check_reduce("scatter_reduce", reduce, input, ("sum", "prod", "mean", "amax", "amin"))
+    check_reduce("scatter_reduce", reduce, input, ("sum", "prod", "mean", "amax", "amin"))
     d = _check_scatter("scatter_reduce", input, dim, index, src)
 
     def write(target, source, how):
-        source = source if isinstance(source, Tensor) else _filled_like(index, source, target.dtype)
+        source = source if isinstance(source, Tensor) else filled_like(index, source, target.dtype)
         return scatter_write(target, d, index, source, how)
 
-    return _reduce_into(input, src, reduce, include_self, write)
+    return reduce_into(input, src, reduce, include_self, write)
 
 
 @scatter_reduce.gradient
 def _(grad, saved):
     from .gathering import gather
+
     d, positions = saved.dim, saved.index
 
     def read(x):
@@ -336,14 +360,15 @@ def _(grad, saved):
     def write(target, source, how):
         if how == "set":
             return scatter(target, d, positions, source)
-        source = source if isinstance(source, Tensor) else _filled_like(positions, source, target.dtype)
+        source = source if isinstance(source, Tensor) else filled_like(positions, source, target.dtype)
         return scatter_reduce(target, d, positions, source, how)
 
     source = saved.src
     used = source if source.shape == positions.shape else _first(source, positions.shape)
-    to_input, to_source = _reduce_gradient(grad, saved, used, read, write)
+    to_input, to_source = reduce_gradient(grad, saved, used, read, write)
     if to_source.shape != source.shape:
         from .slicing import placed
+
         to_source = placed(to_source, source.shape, tuple([(0, n, 1) for n in to_source.shape]))
     return to_input, None, to_source
 
@@ -351,16 +376,17 @@ def _(grad, saved):
 def _first(x: Tensor, shape) -> Tensor:
     """The leading part of ``x`` that has ``shape``."""
     from .slicing import view_at
+
     return view_at(x, tuple([(0, n, 1) for n in shape]))
 
 
-def _reduce_gradient(grad, saved, source, read, write):
+def reduce_gradient(grad, saved, source, read, write):
     """Gradients of input and source. ``read`` gathers at the positions; ``write(target, source, "set"|"sum"|"prod")`` writes a copy."""
     reduce, include_self, x, result = saved.reduce, saved.include_self, saved.input, saved.output
     if reduce == "sum":
         to_input, to_source = grad, read(grad)
     elif reduce == "mean":
-        counts = write(_filled_shape(x, int(include_self)), 1, "sum").clamp(min=1)
+        counts = write(filled_shape(x, int(include_self)), 1, "sum").clamp(min=1)
         to_input, to_source = grad / counts, read(grad / counts)
     elif reduce == "prod":
         to_input, to_source = _product_gradient(grad, saved, source, read, write)
@@ -387,244 +413,3 @@ def _product_gradient(grad, saved, source, read, write):
     to_input = grad * rest * (none / x.masked_fill(zero_own, 1)).where(~zero_own, one)
     to_source = read(grad * rest) * (read(none) / source.masked_fill(zero_source, 1)).where(~zero_source, read(one))
     return to_input, to_source
-
-
-# -- whole slices along a dimension -------------------------------------------------------------------------------------------
-
-
-def _check_slices(name: str, input: Tensor, dim: int, positions: Tensor, source: Tensor | None, *, same_dtype: bool = True) -> int:
-    d = wrap_dim(dim, input.ndim)
-    if positions.ndim > 1:
-        raise IndexError(f"{name}(): Index is supposed to be a vector, but got dim: {positions.ndim} with type: {positions.dtype}")
-    if positions.dtype not in (dtypes.int64, dtypes.int32):
-        raise IndexError(f"{name}(): Expected dtype int32/int64 for index but got: {positions.dtype}")
-    if source is None:
-        return d
-    if same_dtype and source.dtype is not input.dtype:
-        raise RuntimeError(f"{name}(): self ({input.dtype}) and source ({source.dtype}) must have the same scalar type")
-    n = positions.numel()
-    have = lifted(source).shape
-    if (have[d] if d < len(have) else 1) != n:
-        raise _Mismatch(f"{name}(): Number of indices ({n}) should be equal to source.size(dim): ({list(source.shape)})")
-    wanted = (*lifted(input).shape[:d], n, *lifted(input).shape[d + 1:])
-    if tuple(have) != wanted:
-        raise RuntimeError(f"{name}(): source tensor shape must match self tensor shape, excluding the specified dimension. Got "
-                           f"self.shape = {list(input.shape)} source.shape = {list(source.shape)}")
-    return d
-
-
-class _Mismatch(IndexError, RuntimeError):
-    """PyTorch raises one or the other for a wrong number of positions, depending on the operator."""
-
-
-@writer("index_add(Tensor input, int dim, Tensor index, Tensor source, *, Scalar alpha=1)")
-def index_add(input, dim, index, source, alpha=1):
-    """``input`` with ``alpha * source``'s slices along ``dim`` added at the positions ``index``; repeated positions add up."""
-    d = _check_slices("index_add", input, dim, index, source)
-    kind = getattr(alpha, "kind", alpha.__class__)
-    if kind is float and input.dtype.category < 2:
-        raise RuntimeError("For integral input tensors, argument alpha must not be a floating point number.")
-    scaled = (source * alpha).to(source.dtype)
-    index_write(lifted(input), (lifted(index),), lifted(scaled), (d,), "add")
-    return input
-
-
-@index_add.gradient
-def _(grad, saved):
-    from .gathering import index_select
-    return grad, None, reshaped(index_select(grad, saved.dim, saved.index), tuple(saved.source.shape)) * saved.alpha
-
-
-@writer("index_copy(Tensor input, int dim, Tensor index, Tensor source)")
-def index_copy(input, dim, index, source):
-    """``input`` with ``source``'s slices along ``dim`` at the positions ``index``."""
-    d = _check_slices("index_copy", input, dim, index, source)
-    if index.dtype is not dtypes.int64:
-        raise IndexError(f"index_copy_(): Expected a long tensor for index, but got {index.dtype}")
-    index_write(lifted(input), (lifted(index),), lifted(source), (d,), "set")
-    return input
-
-
-@index_copy.gradient
-def _(grad, saved):
-    from .gathering import index_select
-    return (index_fill(grad, saved.dim, saved.index, 0), None,
-            reshaped(index_select(grad, saved.dim, saved.index), tuple(saved.source.shape)))
-
-
-@writer("index_fill(Tensor input, int dim, Tensor index, Tensor|Scalar value)")
-def index_fill(input, dim, index, value):
-    """``input`` with the slices at the positions ``index`` of ``dim`` filled with ``value``, a number or a 0-dim tensor."""
-    d = _check_slices("index_fill_", input, dim, index, None)
-    if index.dtype is not dtypes.int64:
-        raise IndexError(f"index_fill_(): Expected dtype int64 for index, got {index.dtype}")
-    if isinstance(value, Tensor):
-        if value.ndim:
-            raise RuntimeError(f"index_fill_ only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
-        value = value.to(input.dtype)
-    else:
-        from .creation import filled
-        value = filled((), value, input.dtype)
-    index_write(lifted(input), (lifted(index),), value, (d,), "set", True)
-    return input
-
-
-@index_fill.gradient
-def _(grad, saved):
-    to_input = index_fill(grad, saved.dim, saved.index, 0)
-    if not isinstance(saved.value, Tensor):
-        return to_input, None
-    from .creation import filled
-    from .selection import where
-    filled_places = index_fill(filled(tuple(grad.shape), False, dtypes.bool_), saved.dim, saved.index, True)
-    return to_input, None, where(filled_places, grad, filled((), 0, grad.dtype)).sum()
-
-
-@writer("index_reduce(Tensor input, int dim, Tensor index, Tensor source, str reduce, *, bool include_self=True)")
-def index_reduce(input, dim, index, source, reduce, include_self=True):
-    """``input`` with ``source``'s slices along ``dim`` combined at the positions ``index``; see ``scatter_reduce``."""
-    _check_reduce("index_reduce", reduce, input, ("prod", "mean", "amax", "amin"))
-    d = _check_slices("index_reduce", input, dim, index, source)
-    _reduce_into(input, source, reduce, include_self, _slice_writer(d, index))
-    return input
-
-
-def _slice_writer(d: int, positions: Tensor):
-    from .creation import filled
-
-    def write(target, source, how):
-        source = lifted(source) if isinstance(source, Tensor) else filled((), source, target.dtype)
-        index_write(lifted(target), (lifted(positions),), source, (d,), how)
-        return target
-
-    return write
-
-
-@index_reduce.gradient
-def _(grad, saved):
-    d = wrap_dim(saved.dim, grad.ndim)
-
-    def write(target, source, how):
-        if not isinstance(source, Tensor):
-            source = _filled_like(saved.source, source, target.dtype)
-        if how == "set":
-            return index_copy(target, d, saved.index, source)
-        if how == "sum":
-            return index_add(target, d, saved.index, source)
-        return index_reduce(target, d, saved.index, source, how)
-
-    def read(x):
-        return reshaped(index(lifted(x), (lifted(saved.index),), (d,), False), tuple(saved.source.shape))
-
-    to_input, to_source = _reduce_gradient(grad, saved, saved.source, read, write)
-    return to_input, None, to_source
-
-
-# -- any positions ------------------------------------------------------------------------------------------------------------
-
-
-@writer("put(Tensor input, Tensor index, Tensor source, bool accumulate=False)", out=False)
-def put(input, index, source, accumulate=False):
-    """``input`` with ``source``'s elements at the positions ``index`` of the input seen as one dimension; ``accumulate`` adds."""
-    if index.dtype is not dtypes.int64:
-        raise RuntimeError(f"put_(): Expected a long tensor for index, but got {index.dtype}")
-    if source.dtype is not input.dtype:
-        raise RuntimeError(f"put_(): self and source expected to have the same dtype, but got self.dtype = {input.dtype} and "
-                           f"source.dtype = {source.dtype}")
-    if source.numel() != index.numel():
-        raise IndexError(f"put_(): Expected source and index to have the same number of elements, but got source.numel() = "
-                           f"{source.numel()}, index.numel() = {index.numel()}")
-    if not input.numel() and index.numel():
-        raise IndexError("put_(): Expected self to be non-empty, but it is empty")
-    if not index.numel():
-        return input
-    flat = reshaped(input, (-1,))
-    index_write(flat, (reshaped(index, (-1,)),), reshaped(source, (-1,)), (0,), "add" if accumulate else "set", True)
-    if flat._storage is not input._storage:
-        from .copying import raw_copy
-        raw_copy(input, _view(flat, tuple(input.shape)))
-    return input
-
-
-@put.gradient
-def _(grad, saved):
-    from .creation import filled
-    from .gathering import take
-    to_input = grad if saved.accumulate else put(grad, saved.index, filled(tuple(saved.source.shape), 0, grad.dtype), False)
-    return to_input, None, reshaped(take(grad, saved.index), tuple(saved.source.shape))
-
-
-@writer("index_put(Tensor input, Tensor[] indices, Tensor values, any dims, bool accumulate)", namespace=None, method=False, out=False)
-def _index_put(input, indices, values, dims, accumulate):
-    if values.dtype is not input.dtype:
-        raise RuntimeError(f"Index put requires the source and destination dtypes match, got {input.dtype} for the destination and "
-                           f"{values.dtype} for the source.")
-    return index_write(input, indices, values, dims, "add" if accumulate else "set", True)
-
-
-@_index_put.gradient
-def _(grad, saved):
-    from .creation import filled
-    to_input = grad if saved.accumulate else _index_put(grad, saved.indices, filled((), 0, grad.dtype), saved.dims, False)
-    return (to_input, *[None] * len(saved.indices), index(grad, tuple(saved.indices), saved.dims, True))
-
-
-def add_at(x: Tensor, indices, dims, source: Tensor) -> Tensor:
-    """In place: ``source`` added where ``indices`` for ``dims`` say."""
-    return _index_put.in_place(x, tuple(indices), source, tuple(dims), True)
-
-
-def put_at(x: Tensor, indices, values: Tensor, accumulate: bool = False) -> Tensor:
-    """In place: ``values`` at the positions that ``indices`` (dimension, index tensor) name."""
-    return _index_put.in_place(x, tuple([i for _, i in indices]), values, tuple([d for d, _ in indices]), accumulate)
-
-
-def _listed(name: str, input: Tensor, indices):
-    """``(dimension, index tensor)`` for the entries of an ``indices`` argument that are given; masks become positions."""
-    from .indexing import plan
-    if not isinstance(indices, (tuple, list)):
-        raise TypeError(f"{name}(): argument 'indices' (position 1) must be tuple of Tensors, not {type(indices).__name__}")
-    found = plan(tuple(input.shape), tuple([slice(None) if i is None else i for i in indices]), positions=True)
-    return found.indices
-
-
-@function(method=True)
-def index_put(input, indices, values, accumulate: bool = False):
-    """``input`` with ``values`` (broadcast) where the index tensors say; repeated positions add up with ``accumulate``."""
-    listed = _listed("index_put", input, indices)
-    return _index_put(input, tuple([i for _, i in listed]), values, tuple([d for d, _ in listed]), accumulate)
-
-
-@function(method=True)
-def index_put_(input, indices, values, accumulate: bool = False):
-    """In-place form of ``index_put``."""
-    return put_at(input, _listed("index_put_", input, indices), values, accumulate)
-
-
-# -- masks --------------------------------------------------------------------------------------------------------------------
-
-
-@function(method=True)
-def masked_scatter(input, mask, source):
-    """``input`` (broadcast with ``mask``) with ``source``'s elements, in order, where ``mask`` is True."""
-    from .promotion import broadcast_shapes
-    shape = broadcast_shapes(input.shape, mask.shape)
-    return masked_scatter_(_contiguous(input.expand(shape)), mask, source)
-
-
-@function(None, method=True)
-def masked_scatter_(self, mask, source):
-    """In-place form of ``masked_scatter``."""
-    from .searching import nonzero_tuple
-    if mask.dtype is not dtypes.bool_:
-        raise RuntimeError(f"masked_scatter_ only supports boolean masks, but got mask with dtype {mask.dtype}")
-    if source.dtype is not self.dtype:
-        raise RuntimeError(f"masked_scatter: expected self and source to have same dtypes but got {self.dtype} and {source.dtype}")
-    where = nonzero_tuple(mask.expand(self.shape))
-    count = where[0].numel()
-    if count > source.numel():
-        raise RuntimeError("masked_scatter: expected the number of elements of source to be at least the number of ones in mask")
-    taken = reshaped(source, (source.numel(),))[:count]
-    if not self.ndim:
-        return self.copy_(taken[0]) if count else self
-    return put_at(self, list(enumerate(where)), taken)

@@ -47,7 +47,7 @@ def nonzero_static(input, *, size: int, fill_value: int = -1, out=None):
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
     rows = np.full((size, input.ndim), fill_value, np.int64)
     hits = np.argwhere(values_of(input))[:size]
-    rows[:len(hits)] = hits
+    rows[: len(hits)] = hits
     found = from_array(rows, dtypes.int64)
     return found if out is None else overrides.write_out("nonzero_static", found, out)
 
@@ -93,14 +93,21 @@ def _reference_search(code, arrays, numbers):
     return (found,)
 
 
-_search = publish(Operator("searchsorted(Tensor boundaries, Tensor values, bool right, bool out_int32)", infer=_infer_search,
-                           reference=_reference_search), namespace=None).function
+_search = publish(
+    Operator(
+        "searchsorted(Tensor boundaries, Tensor values, bool right, bool out_int32)",
+        infer=_infer_search,
+        reference=_reference_search,
+    ),
+    namespace=None,
+).function
 
 
 def _as_tensor(value, like: Tensor) -> Tensor:
     if isinstance(value, Tensor):
         return value
     from .creation import tensor
+
     return tensor(value)
 
 
@@ -110,12 +117,16 @@ def _side(name: str, right: bool, side) -> bool:
     if side not in ("left", "right"):
         raise RuntimeError(f"torch.{name}(): side can only be 'left' or 'right' but got {side}")
     if side == "left" and right:
-        raise RuntimeError(f"torch.{name}(): side and right can't be set to opposites, got side of left while right was True")
+        raise RuntimeError(
+            f"torch.{name}(): side and right can't be set to opposites, got side of left while right was True"
+        )
     return side == "right"
 
 
 @function()
-def searchsorted(sorted_sequence, input, *, out_int32: bool = False, right: bool = False, side=None, sorter=None, out=None):
+def searchsorted(
+    sorted_sequence, input, *, out_int32: bool = False, right: bool = False, side=None, sorter=None, out=None
+):
     """For every value of ``input`` the position in ``sorted_sequence`` (its last dimension) where it would be inserted.
 
     With ``right`` (or ``side="right"``) after equal elements, else before. ``sorter`` are the positions that sort the sequence.
@@ -123,28 +134,39 @@ def searchsorted(sorted_sequence, input, *, out_int32: bool = False, right: bool
     after = _side("searchsorted", right, side)
     wanted = _as_tensor(input, sorted_sequence)
     if not sorted_sequence.ndim:
-        raise RuntimeError("torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension")
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should have positive dimension, but got 0 dimension"
+        )
     if sorted_sequence.ndim > 1 and tuple(sorted_sequence.shape[:-1]) != tuple(wanted.shape[:-1]):
-        raise RuntimeError("torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
-                           f"tensor and input value tensor must match, but we got boundaries tensor {list(sorted_sequence.shape)} and "
-                           f"input value tensor {list(wanted.shape)}")
+        raise RuntimeError(
+            "torch.searchsorted(): boundaries tensor should be 1 dimension or the first N-1 dimensions of boundaries "
+            f"tensor and input value tensor must match, but we got boundaries tensor {list(sorted_sequence.shape)} and "
+            f"input value tensor {list(wanted.shape)}"
+        )
     if isinstance(input, Tensor) and sorted_sequence.dtype is not wanted.dtype:
-        raise RuntimeError("torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor "
-                           f"{sorted_sequence.dtype} and input value tensor {wanted.dtype}")
+        raise RuntimeError(
+            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor "
+            f"{sorted_sequence.dtype} and input value tensor {wanted.dtype}"
+        )
     if sorter is not None:
         sorted_sequence = _sorted_by(sorted_sequence, sorter)
     if out is not None and out.dtype is not (dtypes.int32 if out_int32 else dtypes.int64):
-        raise RuntimeError(f"torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
-                           f"whether out_int32 flag is True, but we got output tensor's dtype {out.dtype} and out_int32 flag is {out_int32}")
+        raise RuntimeError(
+            f"torch.searchsorted(): output tensor's dtype is wrong, it can only be Int(int32) or Long(int64) depending on "
+            f"whether out_int32 flag is True, but we got output tensor's dtype {out.dtype} and out_int32 flag is {out_int32}"
+        )
     found = _search(sorted_sequence.detach(), wanted.detach(), after, out_int32)
     return found if out is None else overrides.write_out("searchsorted", found, out)
 
 
 def _sorted_by(sequence: Tensor, sorter: Tensor) -> Tensor:
     from .gathering import gather
+
     if sorter.shape != sequence.shape:
-        raise RuntimeError(f"torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
-                           f"{list(sequence.shape)} and got sorter tensor {list(sorter.shape)}")
+        raise RuntimeError(
+            f"torch.searchsorted(): boundary and sorter must have the same size, but got boundary tensor "
+            f"{list(sequence.shape)} and got sorter tensor {list(sorter.shape)}"
+        )
     if sorter.dtype is not dtypes.int64:
         raise RuntimeError(f"torch.searchsorted(): sorter must be a tensor of long dtype but got dtype {sorter.dtype}")
     return gather(sequence, sequence.ndim - 1, sorter)
@@ -177,8 +199,8 @@ def _with_extras(values: Tensor, inverse, counts, return_inverse: bool, return_c
 def unique(input, sorted: bool = True, return_inverse: bool = False, return_counts: bool = False, dim=None):
     """The distinct elements, in order; with ``dim`` the distinct slices along it.
 
-    ``return_inverse``: for every element the position of its value in the result; ``return_counts``: how often each occurs. NaNs differ from
-    one another.
+    ``return_inverse``: for every element the position of its value in the result; ``return_counts``: how often each occurs. NaNs
+    differ from one another.
     """
     array = values_of(input)
     axis = None if dim is None else wrap_dim(dim, input.ndim)
@@ -186,7 +208,9 @@ def unique(input, sorted: bool = True, return_inverse: bool = False, return_coun
         return _unique_of_nothing(input, axis, return_inverse, return_counts)
     found, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
     inverse = inverse.reshape(array.shape if axis is None else (array.shape[axis],))
-    return _with_extras(from_array(narrow(found, input.dtype), input.dtype), inverse, counts, return_inverse, return_counts)
+    return _with_extras(
+        from_array(narrow(found, input.dtype), input.dtype), inverse, counts, return_inverse, return_counts
+    )
 
 
 def _unique_of_nothing(input: Tensor, axis: int, return_inverse: bool, return_counts: bool):
@@ -211,4 +235,6 @@ def unique_consecutive(input, return_inverse: bool = False, return_counts: bool 
     counts = np.diff(np.append(where, len(rows)))
     inverse = (np.cumsum(starts) - 1).reshape(array.shape if axis is None else (len(rows),))
     found = rows[where] if axis is None or not array.ndim else np.moveaxis(rows[where], 0, axis)
-    return _with_extras(from_array(narrow(found, input.dtype), input.dtype), inverse, counts, return_inverse, return_counts)
+    return _with_extras(
+        from_array(narrow(found, input.dtype), input.dtype), inverse, counts, return_inverse, return_counts
+    )

@@ -93,6 +93,7 @@ def placed(x: Tensor, shape, key: tuple, tracked: bool = False) -> Tensor:
     """Zeros of ``shape`` with ``x`` where ``key`` looks."""
     from .copying import raw_copy
     from .creation import filled
+
     full = filled(tuple(shape), 0, x.dtype, x.device)
     place, stride, offset = geometry(full._spec, key)
     target = make(full._storage, make_spec(place, stride, x.dtype, x.device), offset * x.dtype.itemsize)
@@ -118,12 +119,17 @@ def row(x: Tensor, index: int) -> Tensor:
     known = _rows.get(spec)
     if known is None:
         if not spec.ndim:
-            raise IndexError("invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
-                             "a 0-dim tensor to a number")
+            raise IndexError(
+                "invalid index of a 0-dim tensor. Use `tensor.item()` in Python or `tensor.item<T>()` in C++ to convert "
+                "a 0-dim tensor to a number"
+            )
         if len(_rows) >= _MAX_ROWS:
             _rows.clear()
-        known = _rows[spec] = (spec.shape[0], make_spec(spec.shape[1:], spec.stride[1:], spec.dtype, spec.device),
-                               spec.stride[0] * spec.dtype.itemsize)
+        known = _rows[spec] = (
+            spec.shape[0],
+            make_spec(spec.shape[1:], spec.stride[1:], spec.dtype, spec.device),
+            spec.stride[0] * spec.dtype.itemsize,
+        )
     size, view, step = known
     if not -size <= index < size:
         raise IndexError(f"index {index} is out of bounds for dimension 0 with size {size}")
@@ -160,7 +166,11 @@ def basic(x: Tensor, entries: tuple):
         size, step = whole_shape[d], steps[d]
         d += 1
         if kind is slice:
-            start, stop, jump = entry.indices(size) if entry.step is None or entry.step.__class__ is int and entry.step > 0 else (0, 0, 0)
+            start, stop, jump = (
+                entry.indices(size)
+                if entry.step is None or entry.step.__class__ is int and entry.step > 0
+                else (0, 0, 0)
+            )
             if not jump:
                 return None
             length = len(range(start, stop, jump))

@@ -51,8 +51,10 @@ def tensor_split(input, indices_or_sections, dim: int = 0):
     where = indices_or_sections
     if isinstance(where, Tensor):
         if where.dtype.name != "int64" or where.ndim > 1:
-            raise RuntimeError("tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional int64 "
-                               f"tensor, but got {where.ndim} dimension(s) of {where.dtype}")
+            raise RuntimeError(
+                "tensor_split expected tensor_indices_or_sections to be a zero-dimensional or one-dimensional int64 "
+                f"tensor, but got {where.ndim} dimension(s) of {where.dtype}"
+            )
         where = where._array().tolist()
     if isinstance(where, (list, tuple)):
         bounds = [0, *[_clamped(int(i), length) for i in where]]
@@ -71,17 +73,25 @@ def _clamped(index: int, length: int) -> int:
 def _along(name: str, least: int, dim_of):
     def pieces(input, indices_or_sections):
         if input.ndim < least:
-            raise RuntimeError(f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} "
-                               "dimensions!")
+            raise RuntimeError(
+                f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} "
+                "dimensions!"
+            )
         d = dim_of(input)
-        if isinstance(indices_or_sections, int):
-            if indices_or_sections <= 0 or input.shape[d] % indices_or_sections:
-                raise RuntimeError(f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} "
-                                   f"is not divisible by the split_size {indices_or_sections}!")
+        uneven = isinstance(indices_or_sections, int) and (
+            indices_or_sections <= 0 or input.shape[d] % indices_or_sections
+        )
+        if uneven:
+            raise RuntimeError(
+                f"torch.{name} attempted to split along dimension {d}, but the size of the dimension {input.shape[d]} "
+                f"is not divisible by the split_size {indices_or_sections}!"
+            )
         return tensor_split(input, indices_or_sections, d)
 
     pieces.__name__ = pieces.__qualname__ = name
-    pieces.__doc__ = f"``tensor_split`` along the dimension that {name[0]} stands for; a number of pieces must divide its size."
+    pieces.__doc__ = (
+        f"``tensor_split`` along the dimension that {name[0]} stands for; a number of pieces must divide its size."
+    )
     return function(method=True)(pieces)
 
 
@@ -89,6 +99,10 @@ hsplit = _along("hsplit", 1, lambda x: 0 if x.ndim == 1 else 1)
 vsplit = _along("vsplit", 2, lambda x: 0)
 dsplit = _along("dsplit", 3, lambda x: 2)
 
-for _name, _function in (("unsafe_split", split), ("unsafe_chunk", chunk), ("unsafe_split_with_sizes", split_with_sizes)):
+for _name, _function in (
+    ("unsafe_split", split),
+    ("unsafe_chunk", chunk),
+    ("unsafe_split_with_sizes", split_with_sizes),
+):
     export("torch", _name, _function)
     setattr(Tensor, _name, _function)

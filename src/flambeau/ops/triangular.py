@@ -35,6 +35,7 @@ def tril(input, diagonal=0):
     """The elements on and below a diagonal (0: the main one, positive: above it) of the last two dimensions; zeros elsewhere."""
     _require_matrix("tril", input)
     from .selection import where
+
     return where(_distance(input) <= diagonal, input, filled((), 0, input.dtype))
 
 
@@ -48,6 +49,7 @@ def triu(input, diagonal=0):
     """The elements on and above a diagonal (0: the main one, positive: above it) of the last two dimensions; zeros elsewhere."""
     _require_matrix("triu", input)
     from .selection import where
+
     return where(_distance(input) >= diagonal, input, filled((), 0, input.dtype))
 
 
@@ -61,7 +63,7 @@ def _triangle(name: str, find):
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must be non-negative, got {row} and {col}")
         if dtype not in (dtypes.int64, dtypes.int32):
-            raise RuntimeError(f'"{name}" not implemented for \'{dtype}\'')
+            raise RuntimeError(f"\"{name}\" not implemented for '{dtype}'")
         if layout not in (None, devices.strided):
             raise RuntimeError(f"{name}: only support layout=torch.strided")
         found = np.stack(find(np.ones((row, col), bool), offset)) if row and col else np.zeros((2, 0))
@@ -105,6 +107,7 @@ def _(grad, saved):
 def diag(input, diagonal: int = 0, *, out=None):
     """Of a vector the matrix with it on a diagonal, of a matrix a copy of its diagonal."""
     from . import overrides
+
     if input.ndim not in (1, 2):
         raise RuntimeError(f"diag(): Supports 1D or 2D tensors. Got {input.ndim}D")
     found = diag_embed(input, diagonal) if input.ndim == 1 else _contiguous(_diagonal(input, diagonal))
@@ -133,8 +136,10 @@ def trace(input):
 
 def require_shape(name: str, place: Tensor, src: Tensor) -> None:
     if src.shape != place.shape:
-        raise RuntimeError(f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = "
-                           f"{list(place.shape)}")
+        raise RuntimeError(
+            f"{name}: expected src to have a size equal to the slice of self. src size = {list(src.shape)}, slice size = "
+            f"{list(place.shape)}"
+        )
 
 
 @operator("scatter_at(Tensor input, Tensor src, any key)", namespace=None)
@@ -146,7 +151,9 @@ def _scatter_at(input, src, key):
 
 @_scatter_at.gradient
 def _(grad, saved):
-    return _scatter_at(grad, filled(_shape_at(saved.input._spec, saved.key), 0, grad.dtype), saved.key), view_at(grad, saved.key)
+    return _scatter_at(grad, filled(_shape_at(saved.input._spec, saved.key), 0, grad.dtype), saved.key), view_at(
+        grad, saved.key
+    )
 
 
 def _shape_at(spec, key) -> tuple[int, ...]:
@@ -159,7 +166,9 @@ def select_scatter(input, src, dim: int, index: int):
     d = wrap_dim(dim, input.ndim)
     size = input.shape[d]
     if not -size <= index < size:
-        raise IndexError(f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}")
+        raise IndexError(
+            f"select(): index {index} out of range for tensor of size {list(input.shape)} at dimension {d}"
+        )
     key = (*whole(input.shape[:d]), index % size)
     require_shape("select_scatter", view_at(input, key), src)
     return _scatter_at(input, src, key)
@@ -169,6 +178,7 @@ def select_scatter(input, src, dim: int, index: int):
 def slice_scatter(input, src, dim: int = 0, start=None, end=None, step: int = 1):
     """A copy of ``input`` with ``src`` in ``input[start:end:step]`` of dimension ``dim``."""
     from .indexing import slice_bounds
+
     d = wrap_dim(dim, input.ndim)
     key = (*whole(input.shape[:d]), slice_bounds(slice(start, end, step), input.shape[d]))
     require_shape("slice_scatter", view_at(input, key), src)

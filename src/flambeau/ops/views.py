@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from ..lazy.spec import contiguous_strides, count, spec as make_spec
+from ..lazy.spec import contiguous_strides, count
+from ..lazy.spec import spec as make_spec
 from ..tensor import wrap_dim
 from .slicing import narrow, select, slice_
 from .view_operator import view
@@ -19,8 +20,10 @@ def infer_size(shape, numel: int) -> tuple[int, ...]:
     known = count([s for s in shape if s != -1])
     if unknown:
         if known == 0:
-            raise RuntimeError(f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
-                               "can be any value and is ambiguous")
+            raise RuntimeError(
+                f"cannot reshape tensor of 0 elements into shape {list(shape)} because the unspecified dimension size -1 "
+                "can be any value and is ambiguous"
+            )
         if numel % known == 0:
             return tuple(numel // known if s == -1 else s for s in shape)
     elif known == numel:
@@ -59,8 +62,10 @@ def _view(spec, shape):
     shape = infer_size(shape, spec.numel)
     strides = view_strides(spec.shape, spec.stride, shape)
     if strides is None:
-        raise RuntimeError("view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
-                           "contiguous subspaces). Use .reshape(...) instead.")
+        raise RuntimeError(
+            "view size is not compatible with input tensor's size and stride (at least one dimension spans across two "
+            "contiguous subspaces). Use .reshape(...) instead."
+        )
     return shape, strides, 0
 
 
@@ -73,8 +78,10 @@ def _(grad, saved):
 def permute(spec, dims):
     """View with the dimensions in the order ``dims``."""
     if len(dims) != spec.ndim:
-        raise RuntimeError(f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
-                           f"ordering of dimensions i.e. input.dim() = {spec.ndim} is not equal to len(dims) = {len(dims)}")
+        raise RuntimeError(
+            f"permute(sparse_coo): number of dimensions in the tensor input does not match the length of the desired "
+            f"ordering of dimensions i.e. input.dim() = {spec.ndim} is not equal to len(dims) = {len(dims)}"
+        )
     wrapped = [wrap_dim(d, spec.ndim) for d in dims]
     if len(set(wrapped)) != len(wrapped):
         raise RuntimeError("permute(): duplicate dims are not allowed.")
@@ -122,13 +129,17 @@ def _(grad, saved):
 def _expand(spec, size):
     lead = len(size) - spec.ndim
     if lead < 0:
-        raise RuntimeError(f"expand(torch.Tensor{{{list(spec.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) "
-                           f"must be greater or equal to the number of dimensions in the tensor ({spec.ndim})")
+        raise RuntimeError(
+            f"expand(torch.Tensor{{{list(spec.shape)}}}, size={list(size)}): the number of sizes provided ({len(size)}) "
+            f"must be greater or equal to the number of dimensions in the tensor ({spec.ndim})"
+        )
     shape, stride = [], []
     for i, wanted in enumerate(size):
         if i < lead:
             if wanted < 0:
-                raise RuntimeError(f"The expanded size of the tensor ({wanted}) isn't allowed in a leading, non-existing dimension {i}")
+                raise RuntimeError(
+                    f"The expanded size of the tensor ({wanted}) isn't allowed in a leading, non-existing dimension {i}"
+                )
             shape.append(wanted)
             stride.append(0)
             continue
@@ -140,8 +151,10 @@ def _expand(spec, size):
             shape.append(wanted)
             stride.append(0)
         else:
-            raise RuntimeError(f"The expanded size of the tensor ({wanted}) must match the existing size ({have}) at non-singleton "
-                               f"dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(spec.shape)}")
+            raise RuntimeError(
+                f"The expanded size of the tensor ({wanted}) must match the existing size ({have}) at non-singleton "
+                f"dimension {i}.  Target sizes: {list(size)}.  Tensor sizes: {list(spec.shape)}"
+            )
     return shape, stride, 0
 
 
@@ -204,6 +217,7 @@ def diagonal(spec, offset, dim1, dim2):
 @diagonal.gradient
 def _(grad, saved):
     from .creation import zeros
+
     full = zeros(saved.input.shape, dtype=grad.dtype)
     diagonal(full, saved.offset, saved.dim1, saved.dim2).copy_(grad)
     return full
@@ -217,7 +231,9 @@ def as_strided(spec, size, stride, distance):
 
 @as_strided.gradient
 def _(grad, saved):
-    return as_strided_scatter_zeros(grad, saved.input._spec, dense_like(saved.size, saved.stride, saved.input._spec), saved.distance)
+    return as_strided_scatter_zeros(
+        grad, saved.input._spec, dense_like(saved.size, saved.stride, saved.input._spec), saved.distance
+    )
 
 
 as_strided.operator.node_name = "AsStridedBackward0"
@@ -234,6 +250,7 @@ def as_strided_scatter_zeros(grad, base_spec, view_spec, distance: int):
     ``distance`` is the view's first element's from the base's. Elements that the view shows several times add up.
     """
     from .creation import filled
+
     first = min(0, distance)
     memory = filled((max(base_spec.span, distance + view_spec.span, 1) - first,), 0, grad.dtype, grad.device)
     if overlapping(view_spec):
@@ -256,6 +273,7 @@ def overlapping(spec) -> bool:
 def _added_overlapping(memory, grad, view_spec, distance: int):
     """``grad`` added to ``memory`` where the view shows it."""
     from .positions import positions
+
     place = None
     for d, (size, step) in enumerate(zip(view_spec.shape, view_spec.stride)):
         along = (positions(size) * step).reshape([size if k == d else 1 for k in range(view_spec.ndim)])
@@ -303,7 +321,9 @@ def _(grad, saved):
 def view_as_complex(spec):
     """View of pairs of real elements (a last dimension of size 2 and stride 1) as complex ones."""
     if not spec.dtype.is_floating_point:
-        raise RuntimeError(f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {spec.dtype}")
+        raise RuntimeError(
+            f"view_as_complex is only supported for floating point tensors, but got a tensor of scalar type: {spec.dtype}"
+        )
     if not spec.ndim or spec.shape[-1] != 2:
         raise RuntimeError("Tensor must have a last dimension of size 2")
     if spec.stride[-1] != 1:
@@ -325,13 +345,17 @@ def split_with_sizes(spec, split_sizes, dim):
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     d = wrap_dim(dim, spec.ndim)
     if any(s < 0 for s in split_sizes):
-        raise RuntimeError(f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}")
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes have only non-negative entries, but got split_sizes={list(split_sizes)}"
+        )
     if sum(split_sizes) != spec.shape[d]:
-        raise RuntimeError(f"split_with_sizes expects split_sizes to sum exactly to {spec.shape[d]} (input tensor's size at dimension {d}), "
-                           f"but got split_sizes={list(split_sizes)}")
+        raise RuntimeError(
+            f"split_with_sizes expects split_sizes to sum exactly to {spec.shape[d]} (input tensor's size at dimension {d}), "
+            f"but got split_sizes={list(split_sizes)}"
+        )
     pieces, at = [], 0
     for size in split_sizes:
-        pieces.append(((*spec.shape[:d], size, *spec.shape[d + 1:]), spec.stride, at * spec.stride[d]))
+        pieces.append(((*spec.shape[:d], size, *spec.shape[d + 1 :]), spec.stride, at * spec.stride[d]))
         at += size
     return pieces
 
@@ -339,6 +363,7 @@ def split_with_sizes(spec, split_sizes, dim):
 @split_with_sizes.gradient
 def _(grads, saved):
     from .joining import cat
+
     return cat(list(grads), saved.dim)
 
 
@@ -351,13 +376,14 @@ def unbind(spec, dim):
     if not spec.ndim:
         raise IndexError("Dimension specified as 0 but tensor has no dimensions")
     d = wrap_dim(dim, spec.ndim)
-    shape, stride = (*spec.shape[:d], *spec.shape[d + 1:]), (*spec.stride[:d], *spec.stride[d + 1:])
+    shape, stride = (*spec.shape[:d], *spec.shape[d + 1 :]), (*spec.stride[:d], *spec.stride[d + 1 :])
     return [(shape, stride, i * spec.stride[d]) for i in range(spec.shape[d])]
 
 
 @unbind.gradient
 def _(grads, saved):
     from .joining import stack
+
     return stack(list(grads), saved.dim)
 
 
