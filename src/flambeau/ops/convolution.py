@@ -250,7 +250,7 @@ def _declare(n: int):
         return _convolve_transposed(backward, n, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
     sizes = ", ".join("DHW"[3 - n:])
-    return (_export(forward, convolution, f"""Slide ``weight (out, channels / groups, {n} sizes)`` over ``input (batch, channels, {sizes})``.
+    return (_export(forward, convolution, f"""Slide ``weight (out, channels / groups, ...)`` over ``input (batch, channels, {sizes})``.
 
     The batch dimension may be absent. ``padding`` is ints, ``"valid"`` or ``"same"``. One dtype throughout;
     float16 and bfloat16 are computed in float32 and rounded once. Raises RuntimeError for sizes that do not fit.
@@ -285,7 +285,7 @@ def conv_tbc(input, weight, bias, pad=0):
 export("nn.functional", "conv_tbc", conv_tbc)
 
 
-@function("nn.functional", aliases=())
+@function("nn.functional")
 def bilinear(input1, input2, weight, bias=None):
     """``y[..., o] = input1[..., i] weight[o, i, j] input2[..., j] + bias[o]``."""
     from .matmul import matmul
