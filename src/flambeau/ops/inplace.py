@@ -131,7 +131,13 @@ def check_writable(name: str, target: Tensor, tracked: bool) -> None:
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
                            f"location. Please clone() the tensor before performing the operation. ({name} on a tensor of shape "
                            f"{list(spec.shape)} and strides {list(spec.stride)})")
-    meta = target._autograd
+    if target._autograd is not None:
+        check_history(target, tracked)
+
+
+def check_history(target: Tensor, tracked: bool) -> None:
+    """Refuse to change leaves in the graph and their views, views that grad mode may not write to, inference tensors."""
+    spec, meta = target._spec, target._autograd
     if meta is None:
         return
     if tracked and meta.base is not None and meta.creation is not None:
