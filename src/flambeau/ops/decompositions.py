@@ -24,6 +24,7 @@ from .views import diagonal, unsqueeze
 _CholeskyAndInfo = named_result("linalg_cholesky_ex", "L", "info")
 _LU = named_result("linalg_lu_factor", "LU", "pivots")
 _LUAndInfo = named_result("linalg_lu_factor_ex", "LU", "pivots", "info")
+_LegacyLUAndInfo = named_result("_lu_with_info", "LU", "pivots", "info")
 _PLU = named_result("linalg_lu", "P", "L", "U")
 _Unpacked = named_result("lu_unpack", "P", "L", "U")
 _LDL = named_result("linalg_ldl_factor", "LD", "pivots")
@@ -102,7 +103,7 @@ def cholesky(A, *, upper: bool = False, out=None):
 def _legacy_cholesky(input, upper: bool = False, *, out=None):
     """``linalg.cholesky``, under its former name."""
     require_square("cholesky", input)
-    return deliver("cholesky", _cholesky("cholesky", input, upper, True).L, out)
+    return deliver("cholesky", _cholesky("cholesky", input, upper, True).L, out, exact=False)
 
 
 # -- LU ----------------------------------------------------------------------------------------------------------------
@@ -231,17 +232,13 @@ def _permutation_matrix(pivots, LU):
 
 @function("torch", name="lu")
 def _legacy_lu(A, pivot: bool = True, get_infos: bool = False, out=None):
-    """``linalg.lu_factor`` (``get_infos``: ``linalg.lu_factor_ex``) as a plain tuple, under its former name."""
+    """``linalg.lu_factor`` (``get_infos``: ``linalg.lu_factor_ex``) under its former name; zero pivots are not checked."""
     _warn_of_former_name("lu", "linalg.lu_factor / torch.linalg.lu_factor_ex")
     made = _lu("linalg.lu_factor", A, pivot)
-    if not get_infos:
-        _check_pivots("torch.linalg.lu_factor", made.info)
-    made = tuple(made) if get_infos else tuple(made)[:2]
-    if out is None:
-        return made
-    from .overrides import write_out
-
-    return write_out("lu", made, out)
+    if get_infos:
+        return deliver("lu", _LegacyLUAndInfo(made), out)
+    pair = deliver("lu", _LU((made.LU, made.pivots)), out)
+    return pair.LU, pair.pivots
 
 
 @function(None, method="lu")
@@ -418,7 +415,7 @@ def geqrf(input, *, out=None):
     if input.ndim < 2:
         raise RuntimeError("torch.geqrf: input must have at least 2 dimensions.")
     require_floating("torch.geqrf", input)
-    return deliver("geqrf", _Reflections(_geqrf(input)), out)
+    return deliver("geqrf", _Reflections(_geqrf(input)), out, exact=False)
 
 
 def _reflectors(packed, count: int) -> list[Tensor]:
@@ -502,7 +499,7 @@ def householder_product(A, tau, *, out=None):
         )
     require_floating(name, A)
     _require_dtype(name, tau, "tau", A)
-    return deliver("linalg_householder_product", _householder_product(A, tau), out)
+    return deliver("linalg_householder_product", _householder_product(A, tau), out, exact=False)
 
 
 @function(method=True)
@@ -542,10 +539,10 @@ def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=
     which = f"other.shape[{-2 if left else -1}]"
     if side < tau.shape[-1]:
         raise RuntimeError(f"torch.ormqr: {which} must be greater than or equal to tau.shape[-1]")
+    if tau.shape[-1] != min(side, input.shape[-1]):
+        raise RuntimeError(f"torch.ormqr: tau.shape[-1] must be equal to min({which}, input.shape[-1])")
     if side != input.shape[-2]:
         raise RuntimeError(f"torch.ormqr: {which} must be equal to input.shape[-2]")
-    if tau.shape[-1] > input.shape[-1]:
-        raise RuntimeError("torch.ormqr: tau.shape[-1] must be less than or equal to input.shape[-1]")
     if input.ndim - tau.ndim != 1:
         raise RuntimeError(
             "torch.ormqr: Expected tau to have one dimension less than input, but got tau.ndim equal to "

@@ -316,7 +316,7 @@ def eig(A, *, out=None):
     _check_finite(A)
     values, vectors, info = _eig(A)
     _check_eigenvalues("linalg.eig", info)
-    return deliver("linalg_eig", _Eig((values, vectors)), out)
+    return deliver("linalg_eig", _Eig((values, vectors)), out, exact=False)
 
 
 @function("linalg")
@@ -328,7 +328,7 @@ def eigvals(A, *, out=None):
     else:
         values, info = _eigenvalues(A)
     _check_eigenvalues("linalg.eigvals", info)
-    return deliver("linalg_eigvals", values, out)
+    return deliver("linalg_eigvals", values, out, exact=False)
 
 
 # -- low rank ----------------------------------------------------------------------------------------------------------

@@ -8,6 +8,7 @@ from .. import dtypes
 from ..runtime import lapack
 from .copying import clone
 from .decompositions import lower_and_upper_gradient, permuted
+from .elementwise import refusal
 from .matmul import adjoint, matmul
 from .matrices import (
     check_info,
@@ -139,15 +140,12 @@ def _check_sides(name: str, A, B, left: bool) -> None:
 
 
 def _solve(name: str, A, B, left: bool, checked: bool):
+    if A.dtype in (dtypes.float16, dtypes.bfloat16):
+        raise refusal("lu_cpu", A.dtype, "f")
     require_floating("linalg.solve", A)
     require_same_dtype("linalg.solve", A, B)
     require_square("linalg.solve", A)
     vector = is_vector_side(A, B)
-    if vector and not left:
-        raise RuntimeError(
-            f"{name}: Vector broadcasting of the left hand side is not supported for left=False. In this case "
-            f"linalg.solve is equivalent to B / A.squeeze(-1)"
-        )
     B = unsqueeze(B, -1) if vector else B
     _check_sides("linalg.solve", A, B, left)
     if left:
@@ -222,7 +220,7 @@ def triangular_solve(b, A, upper: bool = True, transpose: bool = False, unitrian
     for x, argument in ((b, "b"), (A, "A")):
         if x.ndim < 2:
             raise RuntimeError(
-                f"torch.triangular_solve: Expected {argument} to have at least 2 dimensions, but it has {x.ndim} dimensions"
+                f"torch.triangular_solve: Expected {argument} to have at least 2 dimensions, but it has {x.ndim} dimensions instead"
             )
     if A.shape[-1] != A.shape[-2]:
         raise RuntimeError(
@@ -269,7 +267,7 @@ def cholesky_solve(B, L, upper: bool = False, *, out=None):
             f"is {B.shape[-2]} by {B.shape[-1]}"
         )
     require_same_dtype("cholesky_solve", B, L, "B", "L")
-    return deliver("cholesky_solve", _cholesky_solve(*same_batch(B, L), upper), out)
+    return deliver("cholesky_solve", _cholesky_solve(*same_batch(B, L), upper), out, exact=False)
 
 
 @operator("cholesky_inverse(Tensor L, bool upper)", namespace=None)
@@ -289,7 +287,7 @@ def _(grad, saved):
 def cholesky_inverse(L, upper: bool = False, *, out=None):
     """The inverse of ``L L^H`` (``upper``: ``L^H L``), given its Cholesky factor."""
     require_square("cholesky_inverse", L)
-    return deliver("cholesky_inverse", _cholesky_inverse(L, upper), out)
+    return deliver("cholesky_inverse", _cholesky_inverse(L, upper), out, exact=False)
 
 
 _lu_solve = library(

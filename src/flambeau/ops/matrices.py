@@ -105,13 +105,30 @@ def transposed(x: Tensor) -> Tensor:
     return transpose(x, -2, -1)
 
 
-def deliver(name: str, result, out):
-    """``result`` (a tensor or a named tuple), written to ``out`` where that is given."""
+def deliver(name: str, result, out, exact: bool = True):
+    """``result`` (a tensor or a named tuple), written to ``out`` where that is given.
+
+    ``exact``: ``out`` must have the result's own dtype, else ``RuntimeError``.
+    """
     if out is None:
         return result
-    if isinstance(result, Tensor):
-        return write_out(name, result, out)
-    return type(result)(write_out(name, tuple(result), out))
+    single = isinstance(result, Tensor)
+    if exact:
+        for made, given in [(result, out)] if single else zip(result, out):
+            if isinstance(given, Tensor) and made.dtype is not given.dtype:
+                expected, received = [_PRINTED.get(t.dtype.name, t.dtype.name) for t in (made, given)]
+                raise RuntimeError(f"{name}: Expected out tensor to have dtype {expected}, but got {received} instead")
+    return write_out(name, result, out) if single else type(result)(write_out(name, tuple(result), out))
+
+
+_PRINTED = {
+    "float32": "float",
+    "float64": "double",
+    "int32": "int",
+    "int64": "long int",
+    "complex64": "c10::complex<float>",
+    "complex128": "c10::complex<double>",
+}
 
 
 # -- checks of arguments ---------------------------------------------------------------------------------------------------
