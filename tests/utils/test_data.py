@@ -260,6 +260,25 @@ def test_batches_of_maps_and_iterables(batch_size, drop_last):
     assert len(loader) == len(expected)
 
 
+def test_a_batch_of_rows_is_a_copy_that_keeps_gradients():
+    def run(library, module):
+        rows = library.arange(12.0).reshape(4, 3)
+        batch = module.default_collate([rows[2], rows[0]])
+        rows.zero_()
+        weights = library.ones(2, 3, requires_grad=True)
+        module.default_collate([weights[0], weights[1] * 2]).sum().backward()
+        mixed = module.default_collate([rows[1] + 1, library.ones(3)])
+        return batch, weights.grad, mixed
+
+    same_in_both(run)
+
+
+def test_rows_of_unequal_size_are_refused():
+    for library, module in LIBRARIES:
+        with pytest.raises(RuntimeError, match="stack expects each tensor to be equal size"):
+            module.default_collate([library.ones(2), library.ones(3)])
+
+
 def test_own_collate_samplers_and_batch_samplers():
     values = list(range(6))
     assert list(data.DataLoader(values, 4, collate_fn=tuple)) == [(0, 1, 2, 3), (4, 5)]

@@ -116,7 +116,25 @@ def collate(batch: Sequence, *, collate_fn_map: CollateMap | None = None) -> Any
 
 
 def collate_tensor_fn(batch: Sequence[Tensor], *, collate_fn_map: CollateMap | None = None) -> Tensor:
-    return ops.stack(batch, 0)
+    first = batch[0]
+    if not all(_is_plain_row(sample, first) for sample in batch):
+        return ops.stack(batch, 0)
+    # Rows that are there are copied now. Recorded, their places in memory would be part of the training step,
+    # and with shuffled rows each step would be a new one to the compiler.
+    stacked = ops.empty((len(batch), *first.shape), dtype=first.dtype)
+    np.stack([sample._array() for sample in batch], out=stacked._array())
+    return stacked
+
+
+def _is_plain_row(sample: Any, first: Tensor) -> bool:
+    """Whether the sample is a tensor like ``first`` that needs no gradient and lies computed in memory."""
+    return (
+        type(sample) is Tensor
+        and sample.shape == first.shape
+        and sample.dtype is first.dtype
+        and not sample.requires_grad
+        and sample._storage.buffer is not None
+    )
 
 
 def collate_numpy_array_fn(batch: Sequence, *, collate_fn_map: CollateMap | None = None) -> Any:
