@@ -19,7 +19,7 @@ from .matrices import deliver, library, require_floating, require_matrix, requir
 from .norms import linalg_norm
 from .operator import operator
 from .promotion import broadcast_shapes
-from .registry import function
+from .registry import export, function
 from .reshaping import reshaped
 from .selection import where
 from .sequences import eye
@@ -183,6 +183,8 @@ def cond(A, p=None, *, out=None):
 
 
 # -- products ----------------------------------------------------------------------------------------------------------
+
+export("linalg", "matmul", matmul)
 
 
 @function("linalg")
