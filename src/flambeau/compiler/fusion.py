@@ -7,8 +7,9 @@ a layer norm or a loss with its gradient is one pass over rows that stay in cach
 
 from __future__ import annotations
 
-from ..lazy.spec import count
-from .access import Access, overlap
+from math import prod as count
+
+from .access import Access, covers, overlap
 from .graph import Graph, Operation, View
 from .plans import Dot, Gather, Index, Map, Positions, Reduce
 
@@ -361,8 +362,8 @@ class Fused:
     def _note(self, view: View, step: int, write: bool) -> None:
         earlier = self.accesses.setdefault(view.value, [])
         if write:
-            earlier[:] = [a for a in earlier if a.step != step and not overlap(a.view, view)] + [
-                a for a in earlier if a.step == step]
+            # Who touches what is wholly overwritten needs to know the last writer only.
+            earlier[:] = [a for a in earlier if a.step == step or not covers(view, a.view)]
         earlier.append(Access(step, write, view))
 
     def _join(self, operation: Operation, needed: set[int], supported) -> int:

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
+from math import prod as count
 from typing import NamedTuple
 
-from ..lazy.spec import count
 from .fusion import SPLIT_ELEMENTS, Group, Loaded
 from .kernel import COSTLY, Arg, Kernel, Node
 

@@ -6,7 +6,8 @@ do not (elementary functions, sums, matrix products) run here by the kernels tha
 
 from __future__ import annotations
 
-from ....lazy.spec import count
+from math import prod as count
+
 from ...fusion import fusible
 from ...graph import Graph, Operation, View
 from ...plans import Dot, Map, Reduce
