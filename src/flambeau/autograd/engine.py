@@ -139,6 +139,8 @@ def _arrive(run: _Run, meta: Meta, gradient) -> None:
 
 
 def _add_to_grad(run: _Run, meta: Meta, gradient, tensor) -> None:
+    if tensor is not None and not tensor._spec.requires_grad:
+        return  # it was frozen after the graph was made
     if meta.grad is None:
         meta.grad = _own(run, gradient, tensor)
     elif run.create_graph:

@@ -25,6 +25,12 @@ def overlap(a: View, b: View) -> bool:
     return not _apart_in_a_dim(a, b)
 
 
+def covers(a: View, b: View) -> bool:
+    """Whether view ``a`` surely has every element of view ``b`` of the same value."""
+    first, second = _interval(a), _interval(b)
+    return a.spec.contiguous and a.spec.numel > 0 and first[0] <= second[0] and second[1] <= first[1]
+
+
 def _interval(view: View) -> tuple[int, int]:
     return view.offset, view.offset + view.spec.span * view.spec.dtype.itemsize
 

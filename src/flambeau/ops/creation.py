@@ -81,7 +81,7 @@ def fitting(value, dtype):
         fits, value = value.imag == 0, value.real if value.imag == 0 else 0
     if dtype.category == 1 and fits:
         info = dtypes.iinfo(dtype)
-        low = info.min if dtype.is_signed else -info.max
+        low = info.min if dtype.is_signed or isinstance(value, float) else -info.max
         fits = low <= value <= info.max if value == value and abs(value) != math.inf else dtype.itemsize == 8
     elif fits and isinstance(value, (int, float)) and math.isfinite(value):
         fits = abs(value) <= dtypes.finfo(dtype).max

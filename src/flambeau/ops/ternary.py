@@ -78,7 +78,8 @@ def lerp_(self, end, weight):
     inplace=True,
 )
 def _addcmul(input, tensor1, tensor2, value):
-    return input + tensor1 * tensor2 * value
+    d = result_type_of((input, tensor1, tensor2))
+    return input + tensor1.to(d) * tensor2.to(d) * value
 
 
 _addcmul_ = Tensor.addcmul_
@@ -103,7 +104,8 @@ def _(grad, saved):
     inplace=True,
 )
 def _addcdiv(input, tensor1, tensor2, value):
-    return input + tensor1 * value / tensor2
+    d = result_type_of((input, tensor1, tensor2))
+    return input + tensor1.to(d) * value / tensor2.to(d)
 
 
 _addcdiv_ = Tensor.addcdiv_
