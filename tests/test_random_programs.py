@@ -14,7 +14,7 @@ from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
 
 import flambeau
-from tests.random_programs import ACTIONS, OVERWRITTEN, Observation, Step, difference, ill_conditioned, run
+from tests.random_programs import ACTIONS, UNSAVED, Observation, Step, difference, ill_conditioned, run
 
 torch = pytest.importorskip("torch")
 
@@ -82,4 +82,4 @@ def test_a_difference_is_noticed():
     assert difference(one, [Observation(0, "error", "IndexError")])
     assert difference(one, [])
     assert difference(one, one) is None
-    assert difference([Observation(0, "error", OVERWRITTEN)], one) is None
+    assert difference([Observation(0, "error", UNSAVED)], one) is None

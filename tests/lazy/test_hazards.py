@@ -229,6 +229,15 @@ def momentum_of_several_parameters(lib, n):
 
 
 @program
+def a_part_is_written_between_a_read_and_a_write_of_another_part(lib, n):
+    x = matrix(lib, n) * 2
+    y = x.view(-1) + 1
+    x[1:] *= 2
+    x[0].add_(-4)
+    return x, y
+
+
+@program
 def a_look_in_between(lib, n):
     x = matrix(lib, n)
     y = x + 1
