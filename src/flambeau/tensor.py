@@ -10,7 +10,8 @@ import weakref
 
 import numpy as np
 
-from .autograd.graph import Meta, RemovableHandle, edge_of
+from .autograd.graph import Meta, edge_of
+from .autograd.handles import RemovableHandle
 from .compiler.reference import view as _array_view
 from .compiler.reference import widen
 from .lazy import window as _window

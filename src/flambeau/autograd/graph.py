@@ -6,6 +6,7 @@ import itertools
 import weakref
 from typing import Any, NamedTuple
 
+from .handles import RemovableHandle
 from .mode import state
 
 _sequence = itertools.count(1)
@@ -124,35 +125,6 @@ class Node:
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"
-
-
-class RemovableHandle:
-    """Removes a hook again: ``handle.remove()``, or as a context manager."""
-
-    next_id = 0
-
-    def __init__(self, hooks: dict, hook=None, *, extra_dict=None):
-        self.hooks_dict_ref = weakref.ref(hooks) if hasattr(hooks, "__weakref__") else (lambda: hooks)
-        self.id = RemovableHandle.next_id
-        RemovableHandle.next_id += 1
-        extra = extra_dict if isinstance(extra_dict, (list, tuple)) else [extra_dict] if extra_dict is not None else []
-        self.extra_dicts = extra
-        if hook is not None:
-            hooks[self.id] = hook
-
-    def remove(self) -> None:
-        """Take the hook away; harmless when it is gone."""
-        hooks = self.hooks_dict_ref()
-        if hooks is not None:
-            hooks.pop(self.id, None)
-        for extra in self.extra_dicts:
-            extra.pop(self.id, None)
-
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *exc):
-        self.remove()
 
 
 class GradientEdge(NamedTuple):

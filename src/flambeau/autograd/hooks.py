@@ -6,7 +6,8 @@ import threading
 from collections.abc import Callable, Sequence
 
 from ..tensor import Tensor
-from .graph import GradientEdge, Meta, RemovableHandle, edge_of
+from .graph import GradientEdge, Meta, edge_of
+from .handles import RemovableHandle
 
 __all__ = ["get_gradient_edge", "increment_version", "register_multi_grad_hook"]
 
