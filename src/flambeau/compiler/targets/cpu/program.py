@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import threading
+from array import array
 
 import numpy as np
 
@@ -69,7 +70,7 @@ class Compiled:
             self.native.run(bases, [scalars[i] for i in self.scalar_numbers] if self.scalar_numbers else ())
         else:
             self._run_segments(bases, inputs, outputs, held, scalars, sites)
-        if self.errors is not None and self.errors.any():
+        if self.errors is not None and self.errors != self.no_errors:
             self._raise(outputs, sites)
 
     def _allocate(self, bases: list[int]):
@@ -112,9 +113,10 @@ class Compiled:
             reference.apply(operation, buffers, bases, scalars)
 
     def _raise(self, outputs, sites) -> None:
-        for (index, failed), (site, bounds) in zip(self.errors.reshape(-1, 2).tolist(), self.error_sites):
+        cells = self.errors.tolist()
+        for index, failed, (site, bounds) in zip(cells[::2], cells[1::2], self.error_sites):
             if failed:
-                self.errors[:] = 0
+                self.errors[:] = self.no_errors
                 index = index + FAR if index < -FAR // 2 else index
                 where = f" (recorded at {sites[site]})" if site in sites else ""
                 dim, size = next((b for b in bounds if not -b[1] <= index < b[1]), bounds[0])
@@ -233,7 +235,8 @@ class _Planner:
         for i, level in enumerate(levels):
             by_level.setdefault(level, []).append(i)
         error_count = sum(len(n.sites) for nests in lowered for n in _nests_of(nests))
-        compiled.errors = np.zeros(2 * error_count, dtype=np.int64) if error_count else None
+        compiled.no_errors = array("q", bytes(16 * error_count))
+        compiled.errors = compiled.no_errors[:] if error_count else None
         plan: list = []
         for level in sorted(by_level):
             launches, combining, references = [], [], []
@@ -302,7 +305,7 @@ class _Planner:
             self.scratch = max(self.scratch, wanted)
             cells[where.scratch], cells[where.scratch_bytes] = Base(self.scratch_base, 0), _SCRATCH_BYTES
         if nest.sites:
-            cells[where.error] = self.compiled.errors.ctypes.data + 16 * len(self.error_sites)
+            cells[where.error] = self.compiled.errors.buffer_info()[0] + 16 * len(self.error_sites)
             self.error_sites += nest.sites
         for place, binding in zip(where.args, nest.bindings):
             cells[place.pointer] = self._cell(binding.value, binding.offset, i)
