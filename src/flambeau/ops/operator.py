@@ -11,13 +11,13 @@ from ..autograd.mode import state
 from ..compiler.graph import Param, Trace
 from ..lazy import window as _window
 from ..lazy.spec import spec as make_spec
-from ..lazy.storage import Storage
+from ..lazy.storage import Storage, new_storage
 from ..lazy.window import Code, TraceError, record, record1, record2
 from ..runtime import devices
 from ..tensor import Tensor, make
 from . import overrides
 from .registry import export
-from .schema import NUMBERS, Schema, compile_function, head, key_expression, normalize, renamed, spread
+from .schema import NUMBERS, Schema, compile_function, head, key_expression, normalize, renamed, spread, spread_line
 
 _new = object.__new__
 MAX_RULES = 8192  # signatures that an operator remembers
@@ -171,7 +171,7 @@ class Operator:
             return self.run_body(values)
         tensors, numbers = self.split(values)
         if rule.meta:
-            storages = [Storage(None, spec.nbytes) for spec in rule.code.outputs]
+            storages = [new_storage(None, spec.nbytes) for spec in rule.code.outputs]
         else:
             storages = record(rule.code, tensors, numbers)
         outputs = [make(storages[i], spec, offset) for i, spec, offset in rule.results]
@@ -419,8 +419,7 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     fast = static and variadic is None and 1 <= len(names) and not op.mutates and not op.immediate \
         and op.records and not op.sited
     if not fast:
-        spread_line = f"    {variadic} = spread({variadic})\n" if variadic else ""
-        return compile_function(_GENERAL.format(spread=spread_line, **fields), name, scope, "ops", op.doc)
+        return compile_function(_GENERAL.format(spread=spread_line(variadic), **fields), name, scope, "ops", op.doc)
     fields["key"] = ", ".join(key_expression(p) for p in op.parameters) + ("," if len(op.parameters) == 1 else "")
     fields["guard"] = f"    if out is not None:\n        return call({values}, out=out)\n" if out else ""
     fields["numbers"] = ""
@@ -453,7 +452,7 @@ def publish(op: Operator, *, method: bool | str = False, namespace: str | None =
         for name in names:
             export(namespace, name, op.function)
     if method:
-        as_method = make_function(op, variadic=variadic) if variadic else op.function
+        as_method = _method(op, variadic) if variadic or out else op.function
         for name in ((method,) if isinstance(method, str) else names):
             setattr(Tensor, name, as_method)
     if inplace:
@@ -461,6 +460,13 @@ def publish(op: Operator, *, method: bool | str = False, namespace: str | None =
         publish_inplace(op, names, namespace)
     overrides.remember(op)
     return op
+
+
+def _method(op: Operator, variadic: str | None):
+    """The function that is bound as the method: sizes may come one by one, and there is no ``out``."""
+    made = make_function(op, variadic=variadic)
+    made.operator, made.gradient = op, op.gradient
+    return made
 
 
 def operator(schema: str, *, method: bool | str = False, namespace: str | None = "torch", out: bool = False, inplace: bool = False,

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import functools
+import inspect
+
 from ..tensor import Tensor
 from . import overrides
 
@@ -13,6 +16,23 @@ def export(namespace: str, name: str, function) -> None:
     NAMESPACES.setdefault(namespace, {})[name] = function
 
 
+def _without_out(public):
+    """``public`` as a method: the results of methods are always new."""
+    code = public.__wrapped__.__code__
+    if "out" not in code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]:
+        return public
+
+    @functools.wraps(public)
+    def bound(*args, **kwargs):
+        if "out" in kwargs:
+            raise TypeError(f"{public.__name__}() got an unexpected keyword argument 'out'")
+        return public(*args, **kwargs)
+
+    known = inspect.signature(public)
+    bound.__signature__ = known.replace(parameters=[p for p in known.parameters.values() if p.name != "out"])
+    return bound
+
+
 def function(namespace: str | None = "torch", *, method: bool | str = False, name: str | None = None,
              aliases: tuple[str, ...] = ()):
     """Decorator: export a plain Python function that is written with operators.
@@ -22,14 +42,15 @@ def function(namespace: str | None = "torch", *, method: bool | str = False, nam
 
     def declare(body):
         public = overrides.dispatching(body)
+        bound = _without_out(public)
         own = name or body.__name__
         for exported in (own, *aliases):
             if namespace is not None:
                 export(namespace, exported, public)
             if method is True:
-                setattr(Tensor, exported, public)
+                setattr(Tensor, exported, bound)
         if isinstance(method, str):
-            setattr(Tensor, method, public)
+            setattr(Tensor, method, bound)
         return public
 
     return declare

@@ -93,14 +93,15 @@ def key_expression(parameter: Parameter) -> str:
 
 
 def head(schema: Schema, out: bool = False, variadic: str | None = None, numpy_names: bool = False) -> str:
-    """Source of the function's parameter list; ``variadic`` names a parameter that takes all positional arguments left.
+    """Source of the function's parameter list; ``variadic`` names a parameter that takes all positional arguments left,
+    or comes by keyword.
 
     With ``numpy_names`` keywords that are not its own are collected under that name.
     """
     pieces, star = [], False
     for p in schema.parameters:
         if p.name == variadic:
-            pieces.append(f"*{p.name}")
+            pieces += [f"*{p.name}_", f"{p.name}=None"]
             star = True
             continue
         if (p.keyword_only or star) and not star:
@@ -159,6 +160,11 @@ def spread(values):
     if len(values) == 1 and (values[0] is None or isinstance(values[0], (tuple, list)) or isinstance(values[0], Tensor)):
         return values[0]
     return values
+
+
+def spread_line(variadic: str | None) -> str:
+    """Source that gives a variadic parameter its value."""
+    return f"    {variadic} = spread({variadic}_) if {variadic} is None else {variadic}\n" if variadic else ""
 
 
 class _Mismatch(Exception):

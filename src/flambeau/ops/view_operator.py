@@ -10,7 +10,7 @@ from . import overrides
 from .gradient import attach_all, prepare
 from .operator import Operator, Rule, _reduces, make_function
 from .registry import export
-from .schema import compile_function, head, key_expression, spread
+from .schema import compile_function, head, key_expression, spread, spread_line
 
 
 class ViewOperator(Operator):
@@ -129,7 +129,7 @@ def view_function(op: ViewOperator, variadic: str | None = None):
     source = _FAST.format(name=general.__name__, head=head(op.schema, False, variadic, numpy_names), values=", ".join(names), first=first,
                           renaming=f"    if numpy_names:\n        return general({given}, **numpy_names)\n" if numpy_names else "",
                           key=", ".join(key_expression(p) for p in op.parameters) + ",",
-                          spread=f"    {variadic} = spread({variadic})\n" if variadic else "")
+                          spread=spread_line(variadic))
     scope = {"rules": op.rules, "general": general, "show": op.show, "spread": spread}
     return compile_function(source, general.__name__, scope, "ops", op.doc)
 
