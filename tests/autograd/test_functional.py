@@ -22,7 +22,7 @@ def values(result):
     [
         ("jacobian", lambda m, f: f(lambda a: a * a, m.tensor([1.0, 2.0]))),
         ("jacobian", lambda m, f: f(lambda a, b: (a * b).sum(1), (m.ones(2, 3), m.arange(3.0)))),
-        ("jacobian", lambda m, f: f(lambda a: (a.exp(), a * 2), m.tensor(1.0))),
+        ("jacobian", lambda m, f: f(lambda a: (a * a * a, a * 2), m.tensor(1.0))),
         ("hessian", lambda m, f: f(lambda a: (a * a * a).sum(), m.tensor([1.0, 2.0]))),
         ("hessian", lambda m, f: f(lambda a, b: (a * a * b).sum(), (m.tensor([1.0, 2.0]), m.tensor([3.0, 4.0])))),
         ("vjp", lambda m, f: f(lambda a: a * a, m.tensor([1.0, 2.0]), m.tensor([1.0, 10.0]))),

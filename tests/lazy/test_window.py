@@ -8,11 +8,11 @@ import weakref
 
 import numpy as np
 import pytest
+from tests.lazy.windows import compiled_only, lazy_only, pending, repeatedly, settle
 
 import flambeau as fl
 from flambeau.lazy import window
 from flambeau.runtime import memory
-from tests.lazy.windows import compiled_only, lazy_only, pending, repeatedly, settle
 
 
 @pytest.fixture(autouse=True)
@@ -230,6 +230,7 @@ class TestVisibleMemory:
 
 
 class TestFailures:
+    @lazy_only
     def test_a_wrong_index_names_its_line_and_loses_nothing(self):
         def step():
             settle()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.lazy.windows import lazy_only
 from tests.ops.movement_oracle import moves, ramp
 
 import flambeau
@@ -117,6 +118,7 @@ def test_written_values_must_fit():
         flambeau.zeros(3)[[0]] = flambeau.zeros(1, dtype=flambeau.float64)
 
 
+@lazy_only
 def test_an_index_out_of_range_is_found_when_it_runs_and_names_the_line():
     picked = flambeau.arange(3)[flambeau.tensor([10])]
     with pytest.raises(IndexError, match=r"index 10 is out of bounds for dimension 0 with size 3.*test_indexing"):
