@@ -16,7 +16,7 @@ from .compiler.reference import view as _array_view
 from .compiler.reference import widen
 from .lazy import window as _window
 from .lazy.spec import Spec, Size, dense, spec as _spec
-from .lazy.storage import Storage
+from .lazy.storage import Storage, new_storage, thread
 from .runtime import devices, memory
 
 _new = object.__new__
@@ -170,6 +170,8 @@ class Tensor:
 
     @property
     def _version(self) -> int:
+        if self._storage.inference:
+            raise RuntimeError("Inference tensors do not track version counter.")
         return self._storage.version
 
     # -- memory --------------------------------------------------------------------------------------------------
@@ -230,7 +232,7 @@ class Tensor:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if self._autograd is None:
             self._autograd = Meta()
-        elif value and self._autograd.inference:
+        if value and self._storage.inference and not thread.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self._spec = self._spec.with_grad(value)
         return self
@@ -310,7 +312,7 @@ class Tensor:
 
     def is_inference(self) -> bool:
         """Whether the tensor was made in inference mode."""
-        return self._autograd is not None and self._autograd.inference
+        return self._storage.inference
 
     @property
     def retains_grad(self) -> bool:
@@ -432,7 +434,7 @@ def from_array(array: np.ndarray, dtype, *, copy: bool = True) -> Tensor:
         raise ValueError("given numpy array strides not a multiple of the element byte size. Copy the numpy array to "
                          "reallocate the memory.")
     spec = _spec(tuple(map(int, array.shape)), tuple([s // itemsize for s in array.strides]), dtype, devices.cpu)
-    storage = Storage(memory.wrap(array), spec.span * itemsize)
+    storage = new_storage(memory.wrap(array), spec.span * itemsize)
     storage.external = True
     return make(storage, spec)
 
@@ -441,7 +443,7 @@ def empty_storage(spec: Spec) -> Tensor:
     """A tensor of this spec over fresh, uninitialised memory (none on ``meta``)."""
     nbytes = spec.span * spec.dtype.itemsize
     buffer = None if spec.device is devices.meta else memory.allocate(nbytes)
-    return make(Storage(buffer, nbytes), spec)
+    return make(new_storage(buffer, nbytes), spec)
 
 
 def expose(tensor: Tensor) -> np.ndarray:

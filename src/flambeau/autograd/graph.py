@@ -7,6 +7,7 @@ import weakref
 from typing import Any, NamedTuple
 
 from .handles import RemovableHandle
+from ..lazy.storage import thread
 from .mode import state
 
 _sequence = itertools.count(1)
@@ -19,7 +20,7 @@ class Meta:
     view was taken of; ``history`` counts in-place changes of a base's graph, ``seen`` is the base's count for which a
     view's ``node`` holds. ``views`` are the views that must learn of it when a base comes to require grad. ``creation`` is
     "no_grad" or "several" for views that grad mode may not write to; such a view is of use while its storage's version is
-    ``version``.
+    ``version``; "inference" is as "no_grad".
     """
 
     __slots__ = ("node", "nr", "__dict__", "__weakref__")
@@ -38,7 +39,6 @@ class Meta:
     seen = 0
     retains = False
     tensor = None
-    inference = False
     sequence = 0  # as a sink in the graph it comes last, and has no inputs
     edges = ()
 
@@ -149,7 +149,7 @@ def edge_of(tensor):
             refresh_view(tensor)
     if meta.node is not None:
         return meta.node, meta.nr
-    if meta.creation == "no_grad":
+    if meta.creation == "no_grad" or meta.creation == "inference":
         return None
     if meta.tensor is None:
         meta.tensor = weakref.ref(tensor)
@@ -161,17 +161,21 @@ def become_view(view, source, *, several: bool = False) -> Meta:
     known = source._autograd
     meta = view._autograd = Meta()
     base = meta.base = source if known is None or known.base is None else known.base
-    creation = ("no_grad" if not state.enabled else "several" if several else
+    creation = (_ungraded() if not state.enabled else "several" if several else
                 known.creation if known is not None else None)
     if creation is not None:
         meta.creation = creation
-        meta.version = view._storage.version
+        meta.version = 0 if view._storage.inference else view._storage.version
         meta.seen = base._autograd.history if base._autograd is not None else 0
-        if creation == "no_grad" and source._spec.requires_grad and not state.inference:
+        if creation != "several" and source._spec.requires_grad:
             view._spec = view._spec.with_grad(True)
     if not base._spec.requires_grad and base._spec.dtype.category >= 2:
         _watch(base, view)
     return meta
+
+
+def _ungraded() -> str:
+    return "inference" if thread.inference else "no_grad"
 
 
 def _watch(base, view) -> None:
@@ -206,6 +210,8 @@ def refuse_view(meta: Meta, what: str) -> None:
     if meta.creation == "several":
         raise RuntimeError(f"A view that is the output of a function that returns multiple views and {what}. Such functions do not allow "
                            "the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+    if meta.creation == "inference":
+        raise RuntimeError(f"A view was created in inference mode and {what} in normal mode. Make both in inference mode, or both outside.")
     raise RuntimeError(f"A view was created in no_grad mode and {what} with grad mode enabled. Move both the view and the inplace "
                        "operation inside the no_grad block (if it is not to be tracked) or both outside (if it is).")
 

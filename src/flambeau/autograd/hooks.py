@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Callable, Sequence
 
+from ..lazy.storage import note_write
 from ..tensor import Tensor
 from .graph import GradientEdge, Meta, edge_of
 from .handles import RemovableHandle
@@ -23,7 +24,7 @@ def get_gradient_edge(tensor: Tensor) -> GradientEdge:
 def increment_version(tensor: Tensor | Sequence[Tensor]) -> None:
     """Let autograd know that the tensor (or each of several) was written behind its back."""
     for t in (tensor,) if isinstance(tensor, Tensor) else tensor:
-        t._storage.version += 1
+        note_write(t._storage)
 
 
 class _Handles(RemovableHandle):

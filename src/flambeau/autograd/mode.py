@@ -6,10 +6,12 @@ import functools
 import inspect
 import threading
 
+from ..lazy.storage import thread
+from ..lazy.window import set_inference
+
 
 class _State(threading.local):
     enabled = True
-    inference = False
 
 
 state = _State()
@@ -22,18 +24,20 @@ def is_grad_enabled() -> bool:
 
 def is_inference_mode_enabled() -> bool:
     """Whether inference mode is on in this thread."""
-    return state.inference
+    return thread.inference
 
 
 class _Mode:
     """Context manager and decorator (functions and generators) that sets grad mode."""
 
     def __enter__(self):
-        self._previous = (state.enabled, state.inference)
+        self._previous = (state.enabled, thread.inference)
         self._set()
 
     def __exit__(self, *exc):
-        state.enabled, state.inference = self._previous
+        state.enabled, inference = self._previous
+        if inference is not thread.inference:
+            set_inference(inference)
 
     def _set(self) -> None:
         raise NotImplementedError
@@ -90,21 +94,21 @@ class no_grad(_Mode):
 
 
 class enable_grad(_Mode):
-    """Operators inside are recorded again, within a ``no_grad`` block."""
+    """Operators inside are recorded again, within a ``no_grad`` block; never in inference mode."""
 
     def __new__(cls, function=None):
         instance = super().__new__(cls)
         return instance if function is None else instance(function)
 
     def _set(self) -> None:
-        state.enabled = True
+        state.enabled = not thread.inference
 
 
 class set_grad_enabled(_Mode):
     """Switch grad mode to ``mode``: at once as a function, for a block as a context manager."""
 
     def __init__(self, mode: bool):
-        self._previous = (state.enabled, state.inference)
+        self._previous = (state.enabled, thread.inference)
         self.mode = bool(mode)
         state.enabled = self.mode
 
@@ -137,11 +141,8 @@ class inference_mode(_Mode):
         return inference_mode(self.mode)
 
     def _set(self) -> None:
-        state.inference = self.mode
-        if self.mode:
-            state.enabled = False
-        else:
-            state.enabled = True
+        set_inference(self.mode)
+        state.enabled = not self.mode
 
 
 class set_multithreading_enabled(_Mode):

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 import weakref
 
 from ..runtime.memory import Buffer
@@ -19,6 +20,7 @@ class Storage:
     """
 
     __slots__ = ("buffer", "nbytes", "version", "epoch", "slot", "base", "external", "failure", "__weakref__")
+    inference = False
 
     def __init__(self, buffer: Buffer | None, nbytes: int):
         self.buffer = buffer
@@ -39,3 +41,47 @@ class Storage:
             return True
         self.external = None
         return False
+
+
+class _Thread(threading.local):
+    inference = False
+
+
+thread = _Thread()
+
+
+class InferenceStorage(Storage):
+    """Memory made in inference mode: it has no versions, so that it can be neither saved for backward nor written outside."""
+
+    __slots__ = ()
+    inference = True
+
+    @property
+    def version(self) -> int:
+        raise RuntimeError("Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
+                           "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it "
+                           "in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.")
+
+    @version.setter
+    def version(self, value: int) -> None:
+        pass  # every storage is made with version 0
+
+
+def new_storage(buffer: Buffer | None, nbytes: int) -> Storage:
+    """A storage of the kind that this thread makes."""
+    return (InferenceStorage if thread.inference else Storage)(buffer, nbytes)
+
+
+def check_inference(storage: Storage) -> None:
+    """Refuse to write memory of inference mode outside of it."""
+    if storage.inference and not thread.inference:
+        raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
+                           "normal tensor before doing inplace update.")
+
+
+def note_write(storage: Storage) -> None:
+    """Count a write that no instruction makes."""
+    if storage.inference:
+        check_inference(storage)
+    else:
+        storage.version += 1

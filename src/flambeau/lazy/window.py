@@ -17,7 +17,8 @@ import weakref
 from contextlib import contextmanager
 
 from ..compiler.graph import TraceError
-from .storage import Storage
+from .storage import Storage, check_inference, new_storage
+from .storage import thread as _thread
 
 LOCK = threading.RLock()
 
@@ -109,6 +110,17 @@ def enter(window: Window, storage: Storage, offset: int) -> bool:
 
 
 _ref = weakref.ref
+_storage = Storage  # makes the storages of results; ``new_storage`` while a thread is in inference mode
+_inferring: set[int] = set()
+
+
+def set_inference(on: bool) -> None:
+    """Whether what this thread records from now on makes memory of inference mode."""
+    global _storage
+    with LOCK:
+        _thread.inference = on
+        (_inferring.add if on else _inferring.discard)(threading.get_ident())
+        _storage = new_storage if _inferring else Storage
 
 
 def record1(code: Code, a) -> Storage:
@@ -122,7 +134,7 @@ def record1(code: Code, a) -> Storage:
         if sa.epoch != window.epoch:
             urgent |= enter(window, sa, a._offset)
         oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
-        storage = Storage(None, code.outputs[0].nbytes)
+        storage = _storage(None, code.outputs[0].nbytes)
         outputs = window.outputs
         storage.epoch = window.epoch
         storage.slot = len(outputs)
@@ -149,7 +161,7 @@ def record2(code: Code, a, b) -> Storage:
             urgent |= enter(window, sb, b._offset)
         oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
         ob = sb.slot if b._offset == sb.base else (sb.slot, b._offset - sb.base)
-        storage = Storage(None, code.outputs[0].nbytes)
+        storage = _storage(None, code.outputs[0].nbytes)
         outputs = window.outputs
         storage.epoch = epoch
         storage.slot = len(outputs)
@@ -167,6 +179,12 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
         window = current
         if window.weight > window.limit:
             overflow(code)
+        for i in code.mutates:
+            written = inputs[i]._storage
+            if written.inference:
+                check_inference(written)
+            else:
+                written.version += 1
         urgent = window.eager
         epoch = window.epoch
         instruction = [code]
@@ -178,7 +196,7 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
         fresh = []
         outputs = window.outputs
         for spec in code.outputs:
-            storage = Storage(None, spec.nbytes)
+            storage = _storage(None, spec.nbytes)
             storage.epoch = epoch
             storage.slot = len(outputs)
             outputs.append(_ref(storage))
@@ -188,8 +206,6 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
         if code.sited:
             window.sites[len(window.code)] = user_line()
         window.code.append(tuple(instruction))
-        for i in code.mutates:
-            inputs[i]._storage.version += 1
         window.weight += code.weight
         if urgent:
             run()

@@ -22,17 +22,7 @@ def backward(self, gradient=None, retain_graph=None, create_graph=False, inputs=
 @function(method=True)
 def detach(input):
     """A tensor over the same memory that is no part of the graph and does not require grad."""
-    detached = make(input._storage, input._spec.plain, input._offset)
-    if input._autograd is not None and input._autograd.inference:
-        _inherit_inference(detached)
-    return detached
-
-
-def _inherit_inference(tensor: Tensor) -> None:
-    from ..autograd.graph import Meta
-
-    tensor._autograd = Meta()
-    tensor._autograd.inference = True
+    return make(input._storage, input._spec.plain, input._offset)
 
 
 @function(None, method=True)

@@ -6,6 +6,7 @@ from ..autograd import graph
 from ..autograd.graph import Meta, Node, edge_of
 from ..autograd.mode import state
 from ..compiler.graph import TraceError
+from ..lazy.storage import check_inference, note_write
 from ..lazy.window import record
 from ..tensor import Tensor, make
 from . import overrides
@@ -47,7 +48,7 @@ class InplaceOperator(Operator):
         if tracked:
             return self._tracked(rule, values)
         if target.is_meta:
-            target._storage.version += 1
+            note_write(target._storage)
             return target
         if rule.direct:
             return self._copy_back(values)
@@ -131,12 +132,14 @@ def check_writable(name: str, target: Tensor, tracked: bool) -> None:
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
                            f"location. Please clone() the tensor before performing the operation. ({name} on a tensor of shape "
                            f"{list(spec.shape)} and strides {list(spec.stride)})")
+    if target._storage.inference:
+        check_inference(target._storage)
     if target._autograd is not None:
         check_history(target, tracked)
 
 
 def check_history(target: Tensor, tracked: bool) -> None:
-    """Refuse to change leaves in the graph and their views, views that grad mode may not write to, inference tensors."""
+    """Refuse to change leaves in the graph and their views, views that grad mode may not write to."""
     spec, meta = target._spec, target._autograd
     if meta is None:
         return
@@ -146,9 +149,6 @@ def check_history(target: Tensor, tracked: bool) -> None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if tracked and meta.base is not None and meta.base._spec.requires_grad and meta.base.is_leaf:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
-    if meta.inference and not state.inference:
-        raise RuntimeError("Inplace update to inference tensor outside InferenceMode is not allowed.You can make a clone to get a "
-                           "normal tensor before doing inplace update.")
 
 
 def check_overlap(name: str, target: Tensor, others) -> None:

@@ -11,6 +11,7 @@ from .. import dtypes
 from ..compiler.reference import narrow, view as array_view, widen
 from ..lazy import window as _window
 from ..lazy.spec import dense
+from ..lazy.storage import note_write
 from ..runtime import devices
 from ..runtime import random as sampling
 from ..tensor import Tensor, empty_storage, from_array
@@ -99,7 +100,7 @@ def write(target: Tensor, values: np.ndarray) -> Tensor:
     storage = target._storage
     if storage.buffer is not None and storage.epoch != _window.current.epoch:
         array_view(storage.buffer, target._spec, target._offset)[...] = values
-        storage.version += 1
+        note_write(storage)
         return target
     return raw_copy(target, from_array(values, target.dtype))
 

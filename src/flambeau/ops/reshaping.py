@@ -9,6 +9,7 @@ from ..autograd.graph import Meta
 from ..autograd.mode import state
 from ..dtypes import dtype as _dtype
 from ..lazy.spec import Size, count
+from ..lazy.storage import note_write
 from ..tensor import Tensor, styled, wrap_dim
 from . import promotion
 from .copying import _contiguous
@@ -334,6 +335,7 @@ atleast_3d = _at_least("atleast_3d", _lift_3d)
 
 def become(name: str, x: Tensor, viewed: Tensor) -> Tensor:
     """Give ``x`` the geometry and history of ``viewed``, a view of it."""
+    note_write(x._storage)
     tracked = state.enabled and x._spec.requires_grad
     if tracked:
         check_history(x, True)
@@ -344,7 +346,6 @@ def become(name: str, x: Tensor, viewed: Tensor) -> Tensor:
     grad = x._spec.requires_grad
     x._spec = styled(viewed._spec.with_grad(grad), type(x))
     x._offset = viewed._offset
-    x._storage.version += 1
     return x
 
 

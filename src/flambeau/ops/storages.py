@@ -8,7 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..lazy.spec import contiguous_strides, span, spec as make_spec
-from ..lazy.storage import Storage
+from ..lazy.storage import Storage, check_inference, new_storage
 from ..runtime import devices, memory
 from ..tensor import Tensor, make
 from .registry import export, function
@@ -290,6 +290,7 @@ def resize_storage(storage: Storage, nbytes: int) -> None:
 
 def _restride(tensor: Tensor, shape: tuple, stride: tuple, offset: int = 0) -> Tensor:
     """Show ``shape`` of the tensor's storage, which grows where it is too small."""
+    check_inference(tensor._storage)
     itemsize = tensor.dtype.itemsize
     needed = offset + span(shape, stride) * itemsize
     if tensor.is_meta:
@@ -339,7 +340,7 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
     if self.requires_grad and self.grad_fn is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if source is None:
-        return _show(self, Storage(memory.allocate(0), 0), (0,), (1,), 0)
+        return _show(self, new_storage(memory.allocate(0), 0), (0,), (1,), 0)
     if isinstance(source, Tensor):
         if source.dtype is not self.dtype:
             raise RuntimeError(f"Could not set tensor of type {source.dtype} to a tensor of type {self.dtype}")
@@ -356,6 +357,7 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
 
 
 def _show(tensor: Tensor, storage: Storage, shape: tuple, stride: tuple, offset: int) -> Tensor:
+    check_inference(tensor._storage)
     tensor._storage = storage
     return _restride(tensor, shape, stride, offset)
 
