@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -36,6 +37,26 @@ class Tensor:
 
     __slots__ = ("_storage", "_spec", "_offset", "_autograd", "__dict__", "__weakref__")
     __array_priority__ = 1000
+
+    if TYPE_CHECKING:
+        _storage: Storage
+        _spec: Spec
+        _offset: int
+        _autograd: Any
+
+        # What the operators attach when ``ops/`` is imported.
+        def __getattr__(self, name: str) -> Any: ...
+
+        __getitem__: Any
+        __setitem__: Any
+        __iter__: Any
+        __neg__: Any
+        __invert__: Any
+        __eq__: Any
+        __ne__: Any
+        __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __xor__ = __neg__
+        __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = __neg__
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = __neg__
 
     def __new__(cls, *args, **kwargs):
         made = _legacy_constructor(*args, **kwargs)
