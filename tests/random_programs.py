@@ -198,6 +198,11 @@ def share_memory(a: Any, b: Any) -> bool:
     return a.numel() > 0 and a.untyped_storage().data_ptr() == b.untyped_storage().data_ptr()
 
 
+def repeats(tensor: Any) -> bool:
+    """Whether elements share their place, as in expanded tensors."""
+    return tensor.numel() > 0 and any(step == 0 and size > 1 for step, size in zip(tensor.stride(), tensor.shape))
+
+
 def fits(shape: tuple[int, ...] | None) -> bool:
     return shape is not None and int(np.prod(shape)) <= MOST_ELEMENTS and len(shape) <= MOST_DIMS
 
@@ -485,7 +490,7 @@ def write(m: Machine, s: Step) -> Any:
     x = m.pick(s.a)
     y = m.smaller(x, s.b)
     name = ("add_", "mul_", "sub_", "copy_", "copy_", "add_")[s.c % 6]
-    return getattr(x, name)(y)
+    return getattr(x, name)(y.clone() if name == "copy_" and y is x else y)
 
 
 @action
@@ -499,7 +504,7 @@ def write_number(m: Machine, s: Step) -> Any:
 @action
 def write_through_view(m: Machine, s: Step) -> Any:
     """``x[...].op_(...)`` in one go: the view dies at once."""
-    x = m.pick(s.a, lambda t: t.dim() > 0 and t.numel() > 0 and 0 not in t.stride())
+    x = m.pick(s.a, lambda t: t.dim() > 0 and t.numel() > 0 and not repeats(t))
     row = x.select(s.b % x.dim(), s.c % x.size(s.b % x.dim()))
     if s.d % 3 == 0:
         row.mul_(2)
@@ -518,7 +523,7 @@ def write_unary(m: Machine, s: Step) -> Any:
 
 @action
 def set_item(m: Machine, s: Step) -> None:
-    x = m.pick(s.a, lambda t: 0 not in t.stride())
+    x = m.pick(s.a, lambda t: not repeats(t))
     index = an_index(m, x, s.b, s.c)
     if s.d % 3 == 0:
         x[index] = s.d / 4
@@ -542,7 +547,7 @@ def augmented(m: Machine, s: Step) -> Any:
 def masked_fill(m: Machine, s: Step) -> Any:
     x = m.pick(s.a)
     mask = m.smaller(x, s.b) > 0
-    if s.d % 2 or 0 in x.stride():  # PyTorch warns of the in-place form on expanded tensors, others refuse them
+    if s.d % 2 or repeats(x):  # PyTorch warns of the in-place form on expanded tensors, others refuse them
         return x.masked_fill(mask, s.c % 3)
     return x.masked_fill_(mask, s.c % 3)
 

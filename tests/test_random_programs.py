@@ -12,9 +12,9 @@ import warnings
 import pytest
 from hypothesis import HealthCheck, Phase, assume, given, settings
 from hypothesis import strategies as st
+from tests.random_programs import ACTIONS, UNSAVED, Observation, Step, difference, ill_conditioned, run
 
 import flambeau
-from tests.random_programs import ACTIONS, UNSAVED, Observation, Step, difference, ill_conditioned, run
 
 torch = pytest.importorskip("torch")
 

@@ -8,16 +8,17 @@ from __future__ import annotations
 
 import random
 import warnings
+from functools import partial
 
 import numpy as np
 import pytest
+from tests.lazy.windows import NUMPY_ONLY, compiled_only, repeatedly, settle
+from tests.random_programs import Machine, Observation, Step
 
 import flambeau
 import flambeau.lazy.run as lazy_run
 import flambeau.nn.functional as F
 from flambeau.compiler.targets.cpu.program import statistics
-from tests.lazy.windows import NUMPY_ONLY, compiled_only, repeatedly, settle
-from tests.random_programs import Machine, Observation, Step
 
 FUSIBLE = [
     "binary", "binary", "with_number", "with_number", "unary", "unary", "where", "clamp", "compare", "convert", "addcmul",
@@ -94,8 +95,8 @@ def test_compiled_programs_equal_the_reference(name, reference_backend):
     tolerance = TOLERANCE.get(name, TOLERANCE["float32"])
     for seed in range(PROGRAMS_A_DTYPE):
         program = random_program(seed)
-        expected = reference_backend(lambda: observe(name, program))
-        results = repeatedly(lambda: observe(name, program), 3)
+        expected = reference_backend(partial(observe, name, program))
+        results = repeatedly(partial(observe, name, program), 3)
         try:
             assert_close(expected, results[0], tolerance)
             assert_close(expected, results[1], tolerance)

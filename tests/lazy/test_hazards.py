@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
+from tests.lazy.windows import repeatedly
 
 import flambeau
-from tests.lazy.windows import repeatedly
 
 torch = pytest.importorskip("torch")
 

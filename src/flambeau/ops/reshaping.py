@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import operator as _operator
 
 from ..autograd.graph import Meta
@@ -203,9 +204,9 @@ def unflatten(input, dim: int, sizes):
 
 
 @function(None)
-def expand(self, *size, implicit: bool = False):
+def expand(self, *shape, size=None, implicit: bool = False):
     """View with dimensions of size 1 repeated to ``size`` (-1 keeps one as it is); new ones may come in front."""
-    return _expand(self, sizes("expand", size, "size"))
+    return _expand(self, sizes("expand", shape if size is None else (size,), "size"))
 
 
 quick("expand", _expand.operator, expand)
@@ -217,10 +218,16 @@ def expand_as(self, other):
     return _expand(self, tuple(other.shape))
 
 
-@function(method=True)
+@function()
 def broadcast_to(input, size):
     """View of ``input`` broadcast to ``size``."""
     return _expand(input, sizes("broadcast_to", (size,), "size"))
+
+
+@function(None, method="broadcast_to")
+def _broadcast_to_method(self, *shape, size=None):
+    """View of this tensor broadcast to ``size``."""
+    return broadcast_to(self, shape if size is None else size)
 
 
 @function()
@@ -333,12 +340,19 @@ atleast_3d = _at_least("atleast_3d", _lift_3d)
 # -- in-place forms: the tensor takes the view's geometry ---------------------------------------------------------------------
 
 
+@function(method=True)
+def swapaxes(input, axis0: int, axis1: int):
+    """``transpose`` under NumPy's name."""
+    return transpose(input, axis0, axis1)
+
+
 def become(name: str, x: Tensor, viewed: Tensor) -> Tensor:
     """Give ``x`` the geometry and history of ``viewed``, a view of it."""
-    note_write(x._storage)
     tracked = state.enabled and x._spec.requires_grad
     if tracked:
         check_history(x, True)
+    note_write(x._storage)
+    if tracked:
         edge = (viewed._autograd.node, viewed._autograd.nr)
         meta = x._autograd = x._autograd or Meta()
         meta.node, meta.nr = edge
@@ -354,6 +368,7 @@ def _geometric(name: str, functional):
         return become(name, self, functional(self, *args, **kwargs))
 
     changed.__name__ = changed.__qualname__ = name
+    changed.__signature__ = inspect.signature(functional)
     changed.__doc__ = f"As ``{functional.__name__}``, changing this tensor's own shape and strides."
     function(None, method=True)(changed)
 
@@ -363,7 +378,7 @@ for _name, _functional in (
     ("unsqueeze_", unsqueeze),
     ("transpose_", transpose),
     ("t_", t),
-    ("swapaxes_", transpose),
+    ("swapaxes_", swapaxes),
     ("swapdims_", transpose),
 ):
     _geometric(_name, _functional)
