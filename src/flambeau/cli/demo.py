@@ -55,7 +55,7 @@ def build() -> nn.Module:
 
 def train(model: nn.Module, dataset: TensorDataset, epochs: int) -> Iterator[list[float]]:
     """Train ``model`` and yield the losses of each epoch's batches."""
-    loader = DataLoader(dataset, batch_size=BATCH, shuffle=True)
+    loader: DataLoader = DataLoader(dataset, batch_size=BATCH, shuffle=True)
     criterion = nn.CrossEntropyLoss()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
     model.train()

@@ -131,7 +131,7 @@ def arithmetic() -> Finding:
     import flambeau as torch
 
     values = np.linspace(-2, 2, 12, dtype=np.float32).reshape(3, 4)
-    x = torch.tensor(values, requires_grad=True)
+    x = torch.from_numpy(values).requires_grad_()
     (x @ x.t()).exp().sum().backward()
     products = np.exp(values @ values.T)
     expected = (products + products.T) @ values

@@ -6,7 +6,7 @@ body. An operation reads and writes views of values; program order is the meanin
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 
 class TraceError(RuntimeError):
@@ -18,7 +18,7 @@ class View(NamedTuple):
 
     value: int
     offset: int
-    spec: object
+    spec: Any
 
 
 class Operation:

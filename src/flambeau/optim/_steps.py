@@ -146,7 +146,7 @@ def adam(
         weight_decay = 1 - lr * weight_decay
     for first, second in dict.fromkeys(correct):
         chosen = [i for i, pair in enumerate(correct) if pair == (first, second)]
-        lists = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs if amsgrad else [])
+        lists: tuple = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs if amsgrad else [])
         if len(chosen) != len(params):
             lists = (*_pick(chosen, *lists[:4]), _pick(chosen, max_exp_avg_sqs)[0] if amsgrad else [])
         _adam(

@@ -118,7 +118,7 @@ class Buffer:
         """A writable strided NumPy view (``strides`` in bytes) that keeps this buffer, or ``owner``, alive. Not checked."""
         if 0 in shape:
             return np.empty(shape, dtype)
-        holder = Holder() if owner is None else owner
+        holder: Any = Holder() if owner is None else owner
         holder.buffer = self
         holder.__array_interface__ = {
             "version": 3,
