@@ -195,7 +195,8 @@ def _root_gradients(outputs: tuple, given) -> tuple[list, set]:
             _check_gradient(i, output, gradient)
             if gradient.dtype is not output.dtype:
                 gradient = gradient.to(output.dtype)
-        foreign.add(id(gradient._storage))
+        if not gradient._spec.override:
+            foreign.add(id(gradient._storage))
         gradients.append(gradient)
     return gradients, foreign
 

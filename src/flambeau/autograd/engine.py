@@ -197,7 +197,8 @@ def _receive(run: _Run, node, slots: dict) -> list:
         for nr, gradient in enumerate(gradients):
             for position in run.wanted.get((node, nr), ()) if gradient is not None else ():
                 run.answers[position] = gradient
-                run.given.add(id(gradient._storage))
+                if not gradient._spec.override:
+                    run.given.add(id(gradient._storage))
     return gradients
 
 

@@ -10,6 +10,7 @@ from ..lazy.spec import dense, spec as make_spec
 from ..lazy.window import record
 from ..runtime import devices
 from ..tensor import Tensor
+from . import overrides
 from .elementwise import Map, _cast, elementwise
 from .operator import Operator, publish
 from .promotion import _dense_memory, broadcast_shapes
@@ -135,6 +136,8 @@ _copy_op = Operator("copy_(Tensor target, Tensor source)", infer=_infer_copy, re
 def raw_copy(target: Tensor, source: Tensor) -> Tensor:
     """Write ``source`` (broadcast, cast) into ``target``; autograd is not told."""
     values = (target, source)
+    if (source._spec.override or target._spec.override) and overrides.active(values):
+        return overrides.offer(raw_copy, values, {})
     rule = _copy_op.find(values)
     record(rule.code, values)
     return target
@@ -178,12 +181,16 @@ def _alias(x):
 
 
 @function(None, method=True)
-def to(self, *args, dtype=None, device=None, non_blocking: bool = False, copy: bool = False, memory_format=None):
+def to(self, *args, dtype=None, device=None, other=None, non_blocking: bool = False, copy: bool = False, memory_format=None):
     """The tensor with another dtype or device: ``to(dtype)``, ``to(device, dtype)`` or ``to(other)``.
 
     The tensor itself where nothing changes and ``copy`` is False.
     """
-    for a in args:
+    flags = [a for a in args if isinstance(a, bool)]
+    if len(flags) > 2:
+        raise TypeError("to() received an invalid combination of arguments - got more than non_blocking and copy")
+    copy = flags[1] if len(flags) == 2 else copy
+    for a in args if other is None else (*args, other):
         if isinstance(a, dtypes.dtype):
             dtype = a
         elif isinstance(a, Tensor):

@@ -61,6 +61,8 @@ class OperatorNode(Node):
         key = gradients[0]._spec if len(gradients) == 1 else tuple([None if g is None else g._spec for g in gradients])
         backward = rule.backwards.get(key)
         if backward is None:
+            if any(g is not None and g._spec.override for g in gradients):
+                return self._apply_directly(gradients, tensors, create_graph)
             backward = rule.backwards[key] = plan_backward(rule, [None if g is None else g._spec.plain for g in gradients])
             backward.select(rule.saved, gradients)
         inputs = [g for g in gradients if g is not None]

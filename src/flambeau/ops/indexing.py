@@ -28,7 +28,11 @@ def _is_int(entry) -> bool:
     if isinstance(entry, (int, np.integer)):
         return not isinstance(entry, bool)
     return (
-        isinstance(entry, Tensor) and not entry.ndim and entry.dtype.category == 1 and entry.dtype is not dtypes.uint8
+        isinstance(entry, Tensor)
+        and not entry.ndim
+        and entry.dtype.category == 1
+        and entry.dtype is not dtypes.uint8
+        and not entry._spec.override
     )
 
 
@@ -180,6 +184,14 @@ def get_item(self, index):
     watched = overrides.modes.stack or self._spec.override
     if watched and overrides.active((self, *index) if index.__class__ is tuple else (self, index)):
         return overrides.offer(get_item, (self, index), {})
+    return _read(self, index)
+
+
+def _read(self, index):
+    if self._spec.override:  # of a class that has no geometry of its own
+        found = plan(self._spec.shape, index)
+        viewed = view_at(self, found.key, found.name)
+        return index_at(viewed, found.indices) if found.indices else viewed
     if index.__class__ is int:
         return row(self, index)
     kind = index.__class__
@@ -196,6 +208,7 @@ def get_item(self, index):
     return index_at(viewed, found.indices)
 
 
+get_item.__wrapped__ = _read
 Tensor.__getitem__ = get_item
 
 
@@ -207,6 +220,10 @@ def set_item(self, index, value):
     if overrides.active((self, index, value)):
         overrides.offer(set_item, (self, index, value), {})
         return
+    _write(self, index, value)
+
+
+def _write(self, index, value):
     found = plan(self._spec.shape, index)
     value = _value_for(self, value)
     if not found.indices:
@@ -226,6 +243,7 @@ def set_item(self, index, value):
     put_at(self if everything else view_at(self, found.key, found.name), found.indices, value)
 
 
+set_item.__wrapped__ = _write
 Tensor.__setitem__ = set_item
 
 

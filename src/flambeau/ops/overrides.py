@@ -79,7 +79,13 @@ def active(values) -> bool:
 def dispatch(op, values, out=None):
     """Offer the call of an operator to modes and classes."""
     kwargs = {} if out is None else {"out": out}
-    return offer(op.function, values, kwargs)
+    positional = []
+    for p, v in zip(op.parameters, values):
+        if p.keyword_only:
+            kwargs[p.name] = v
+        else:
+            positional.append(v)
+    return offer(op.function, tuple(positional), kwargs)
 
 
 def offer(public, args, kwargs):

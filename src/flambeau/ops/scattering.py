@@ -19,6 +19,7 @@ from .copying import _contiguous
 from .gathering import array_key, checked, checked_shape, indexed_shape, lifted, require_index, result_place
 from .inplace import InplaceOperator
 from .operator import Operator, operator
+from .overrides import dispatching
 from .registry import function
 from .reshaping import reshaped
 from .views import _expand
@@ -118,6 +119,7 @@ _index_write = Operator(
 )
 
 
+@dispatching
 def scatter_write(target: Tensor, dim: int, positions: Tensor, source: Tensor, reduce: str) -> Tensor:
     """Write into ``target`` along ``dim``; autograd is not told."""
     positions = lifted(positions)
@@ -127,6 +129,7 @@ def scatter_write(target: Tensor, dim: int, positions: Tensor, source: Tensor, r
     return target
 
 
+@dispatching
 def index_write(target: Tensor, indices, source: Tensor, dims, reduce: str, wrap: bool = False) -> Tensor:
     """Write ``source`` (broadcast) into ``target`` where ``indices`` say; autograd is not told."""
     indices, dims = tuple(indices), tuple(dims)

@@ -13,6 +13,7 @@ from ..autograd.mode import state
 from ..lazy import window as _window
 from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor, make, wrap_dim
+from . import overrides
 from .registry import function
 
 
@@ -39,6 +40,8 @@ def geometry(spec, key) -> tuple[tuple[int, ...], tuple[int, ...], int]:
 def view_at(x: Tensor, key: tuple, node_name: str = "SliceBackward0") -> Tensor:
     """The view of ``x`` that ``key`` takes."""
     spec = x._spec
+    if spec.override and overrides.active((x,)):
+        return overrides.offer(view_at, (x, key, node_name), {})
     shape, stride, offset = geometry(spec, key)
     return _attached(x, make_spec(shape, stride, spec.dtype, spec.device), offset * spec.dtype.itemsize, key, node_name)
 

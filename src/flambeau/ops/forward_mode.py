@@ -1,0 +1,306 @@
+"""Forward-mode differentiation: dual tensors carry the derivative of their values along a direction.
+
+An operator's derivative comes from its gradient: the gradient is linear in what arrives from above, and the transpose of that
+linear map is the derivative forward. So no operator has a forward rule of its own.
+"""
+
+from __future__ import annotations
+
+from ..autograd.mode import state
+from ..lazy.spec import spec as make_spec
+from ..tensor import Tensor, make
+from . import copying, differentiation, filling, scattering, slicing
+from .batching import BatchedTensor, batched, beneath, expanded
+from .creation import zeros
+from .gradient import bind, run_gradient
+from .inplace import InplaceOperator
+from .nested_gradients import gradients, leaf, levels_in
+from .operator import Operator, Rule, placeholders
+from .transformed import Transformed, arguments_of, body_of, map_tensors, operator_of, tensors_in
+from .view_operator import ViewOperator
+
+RULES: dict = {}
+ended: set = set()  # levels of forward_ad that were left: their tensors are plain again
+
+
+class DualTensor(Transformed):
+    """``_primal`` with its derivative ``_tangent``, of the same shape and dtype."""
+
+    _primal: Tensor
+    _tangent: Tensor
+
+    @property
+    def _spec(self):
+        spec = self._primal._spec
+        grad = spec.requires_grad or self._tangent._spec.requires_grad
+        return make_spec(tuple(spec.shape), spec.stride, spec.dtype, spec.device, grad, True)
+
+    _storage = property(lambda self: self._primal._storage)
+    _offset = property(lambda self: self._primal._offset)
+    _autograd = property(lambda self: self._primal._autograd)
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for gradients with respect to the primal."""
+        self._primal.requires_grad_(requires_grad)
+        return self
+
+    def _handle(self, func, args, kwargs):
+        if self._level in ended:
+            level = self._level
+            return func(*map_tensors(lambda t: parts(t, level)[0], args), **map_tensors(lambda t: parts(t, level)[0], kwargs))
+        return call(func, self._level, args, kwargs)
+
+    def _rewrapped(self, function):
+        return dual(function(self._primal), function(self._tangent), self._level)
+
+    def _batches(self, level: int) -> Tensor | None:
+        primal, tangent = beneath(self._primal, level), beneath(self._tangent, level)
+        if primal is None and tangent is None:
+            return None
+        size = (tangent if primal is None else primal).shape[0]
+        return dual(expanded(self._primal, level, size), expanded(self._tangent, level, size), self._level)
+
+
+def dual(primal: Tensor, tangent: Tensor, level: int) -> Tensor:
+    """A dual tensor of ``level``. Higher levels stay outside of it."""
+    top = max((t for t in (primal, tangent) if isinstance(t, Transformed)), key=lambda t: t._level, default=None)
+    if top is not None and top._level > level:
+        outer = top._level
+        if isinstance(top, BatchedTensor):
+            size = top._value.shape[0]
+            return batched(dual(expanded(primal, outer, size), expanded(tangent, outer, size), level), outer)
+        (p, dp), (t, dt) = parts(primal, outer), parts(tangent, outer)
+        return dual(dual(p, t, level), dual(_or_zeros(dp, p), _or_zeros(dt, t), level), outer)
+    made = object.__new__(DualTensor)
+    made._primal, made._tangent, made._level = primal, tangent, level
+    return made
+
+
+def _or_zeros(tangent: Tensor | None, primal: Tensor) -> Tensor:
+    return zeros(tuple(primal.shape), dtype=primal.dtype) if tangent is None else tangent
+
+
+def parts(tensor: Tensor, level: int) -> tuple[Tensor, Tensor | None]:
+    """The primal and the tangent at ``level``; None for a tensor without one."""
+    if not isinstance(tensor, Transformed) or tensor._level < level:
+        return tensor, None
+    if isinstance(tensor, BatchedTensor):
+        primal, tangent = parts(tensor._value, level)
+        if tangent is None:
+            return tensor, None
+        return batched(primal, tensor._level), batched(tangent, tensor._level)
+    if tensor._level == level:
+        return tensor._primal, tensor._tangent
+    (p, dp), (t, dt) = parts(tensor._primal, level), parts(tensor._tangent, level)
+    if dp is None and dt is None:
+        return tensor, None
+    return dual(p, t, tensor._level), dual(_or_zeros(dp, p), _or_zeros(dt, t), tensor._level)
+
+
+# -- operators -----------------------------------------------------------------------------------------------------------
+
+
+def call(func, level: int, args, kwargs):
+    """The result of a public function on arguments of which some are dual at ``level``."""
+    rule = RULES.get(func)
+    if rule is not None:
+        return rule(level, *args, **kwargs)
+    op = operator_of(func)
+    if kwargs.get("out") is not None:
+        raise RuntimeError(f"{func.__name__}(): functions with out=... arguments don't support automatic differentiation")
+    if op is None:
+        return body_of(func)(*args, **kwargs)
+    values = arguments_of(op, args, kwargs)
+    if isinstance(op, InplaceOperator):
+        return _write(op, level, values)
+    if isinstance(op, ViewOperator) and alike(values[0], level):
+        return _view(op, level, values)
+    if op.gradient_body is None and op.body is not None:
+        return op.run_body(values)
+    return push_forward(op, level, values)
+
+
+def alike(tensor: Tensor, level: int) -> bool:
+    """Whether the tangent lies in memory as the primal does, so that a view shows the same of both."""
+    primal, tangent = parts(tensor, level)
+    return tangent._spec.stride == primal._spec.stride and not primal._spec.dtype.is_complex == (not tangent._spec.dtype.is_complex)
+
+
+def _view(op: ViewOperator, level: int, values):
+    primal, tangent = parts(values[0], level)
+    shown, moved = op(primal, *values[1:]), op(tangent, *values[1:])
+    if isinstance(shown, Tensor):
+        return _result(shown, moved, level)
+    return tuple([_result(p, t, level) for p, t in zip(shown, moved)])
+
+
+def _result(primal: Tensor, tangent: Tensor | None, level: int) -> Tensor:
+    return primal if tangent is None or primal.dtype.category < 2 else dual(primal, tangent, level)
+
+
+def push_forward(op: Operator, level: int, values):
+    """The result of an operator with its derivative, by transposing the gradient."""
+    pairs = [parts(t, level) for t in tensors_in(values)]
+    primals = map_tensors(lambda t: parts(t, level)[0], values)
+    result = op(*primals)
+    outputs = [result] if isinstance(result, Tensor) else list(result)
+    if op.gradient_body is None:
+        return result
+    tangents = _tangents(op, primals, pairs, outputs, isinstance(result, Tensor))
+    made = [_result(o, t, level) for o, t in zip(outputs, tangents)]
+    if isinstance(result, Tensor):
+        return made[0]
+    return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+
+
+def _tangents(op: Operator, values, pairs, outputs: list, single: bool) -> list:
+    """For each result its derivative, None where it has none."""
+    flags = op.differentiable_results
+    open_ = [o.dtype.category >= 2 and (flags is None or flags[i]) for i, o in enumerate(outputs)]
+    rule = Rule(op, None, tuple([(i, o._spec.plain, 0) for i, o in enumerate(outputs)]), placeholders(values), single)
+    rule.needs = tuple([t is not None and p.dtype.category >= 2 for p, t in pairs])
+    if not any(open_) or not any(rule.needs):
+        return [None] * len(outputs)
+    primals = [p for p, _ in pairs]
+    levels = levels_in([*primals, *[t for _, t in pairs if t is not None], *outputs])
+    create_graph = state.enabled and any(t is not None and t._spec.requires_grad for pair in pairs for t in pair)
+    previous, state.enabled = state.enabled, True
+    try:
+        above = [leaf(zeros(tuple(o.shape), dtype=o.dtype), levels) if flag else None for o, flag in zip(outputs, open_)]
+        numbers = op.split(values)[1]
+        saved = bind(rule, iter(primals), iter(numbers), [o.detach() if not create_graph else o for o in outputs])
+        given = [zeros(tuple(o.shape), dtype=o.dtype) if a is None and op.zero_gradients else a for a, o in zip(above, outputs)]
+        results = run_gradient(rule, given, saved, [p._spec for p in primals])
+        wanted = [a for a in above if a is not None]
+        sent = [(r, t) for r, (_, t) in zip(results, pairs) if r is not None and t is not None]
+        found = gradients([r for r, _ in sent], wanted, [t for _, t in sent], levels, create_graph) if sent else [None] * len(wanted)
+    finally:
+        state.enabled = previous
+    answers = iter(found)
+    answers = [next(answers) if a is not None else None for a in above]
+    return [zeros(tuple(o.shape), dtype=o.dtype) if t is None and flag else t for o, t, flag in zip(outputs, answers, open_)]
+
+
+# -- writing -------------------------------------------------------------------------------------------------------------
+
+
+def _write(op: InplaceOperator, level: int, values):
+    """Write the primal, then the derivative of its new values."""
+    _, tangent = parts(op.functional(*values), level)
+    op(*map_tensors(lambda t: parts(t, level)[0], values))
+    set_tangent(values[0], tangent, level)
+    return values[0]
+
+
+def set_tangent(target: Tensor, tangent: Tensor | None, level: int) -> None:
+    """Give ``target``, which was written to, a new derivative: in its tangent's memory, as views share it."""
+    primal, old = parts(target, level)
+    if old is not None:
+        old.zero_() if tangent is None else old.copy_(tangent)
+    elif tangent is not None:
+        become_dual(target, level).copy_(tangent)
+
+
+def become_dual(target: Tensor, level: int) -> Tensor:
+    """Make a plain tensor, and the base that it is a view of, dual in place; gives its tangent."""
+    known = parts(target, level)[1]
+    if known is not None:
+        return known
+    if isinstance(target, Transformed):
+        raise RuntimeError(f"forward mode: a tensor of {list(target.shape)} of an enclosing transformation cannot be written to with a derivative")
+    base = None if target._autograd is None else target._autograd.base
+    spec = target._spec.plain
+    if base is not None:
+        whole = become_dual(base, level)
+        tangent = copying_view(whole, spec, (target._offset - base._offset) // spec.dtype.itemsize)
+    else:
+        memory = zeros((max(spec.span, 1),), dtype=spec.dtype)
+        tangent = copying_view(memory, spec, 0)
+    primal = make(target._storage, target._spec, target._offset)
+    object.__setattr__(primal, "_autograd", target._autograd)
+    target.__class__ = DualTensor
+    target._primal, target._tangent, target._level = primal, tangent, level
+    return tangent
+
+
+def copying_view(memory: Tensor, spec, distance: int) -> Tensor:
+    """The part of ``memory`` at the places of ``spec``."""
+    from .views import as_strided
+    return as_strided(memory, tuple(spec.shape), spec.stride, distance)
+
+
+def _rule(*functions):
+    def declare(body):
+        for function in functions:
+            RULES[function] = body
+        return body
+
+    return declare
+
+
+@_rule(copying.copy_)
+def _(level, self, src, non_blocking=False):
+    primal, tangent = parts(src, level)
+    parts(self, level)[0].copy_(primal)
+    set_tangent(self, tangent, level)
+    return self
+
+
+@_rule(copying.raw_copy)
+def _(level, target, source):
+    primal, tangent = parts(source, level)
+    copying.raw_copy(parts(target, level)[0], primal)
+    set_tangent(target, tangent, level)
+    return target
+
+
+@_rule(filling.fill_)
+def _(level, self, value):
+    primal, tangent = parts(value, level) if isinstance(value, Tensor) else (value, None)
+    parts(self, level)[0].fill_(primal)
+    set_tangent(self, tangent, level)
+    return self
+
+
+@_rule(scattering.scatter_write)
+def _(level, target, dim, positions, source, reduce):
+    _only_linear("scatter_", reduce)
+    primal, tangent = parts(source, level)
+    scattering.scatter_write(parts(target, level)[0], dim, positions, primal, reduce)
+    moved = _written_tangent(target, tangent, level)
+    if moved is not None:
+        scattering.scatter_write(moved, dim, positions, _or_zeros(tangent, primal), reduce)
+    return target
+
+
+@_rule(scattering.index_write)
+def _(level, target, indices, source, dims, reduce, wrap=False):
+    _only_linear("index_put_", reduce)
+    primal, tangent = parts(source, level)
+    scattering.index_write(parts(target, level)[0], indices, primal, dims, reduce, wrap)
+    moved = _written_tangent(target, tangent, level)
+    if moved is not None:
+        scattering.index_write(moved, indices, _or_zeros(tangent, primal), dims, reduce, wrap)
+    return target
+
+
+def _written_tangent(target: Tensor, tangent: Tensor | None, level: int) -> Tensor | None:
+    """The tangent that a write to ``target`` goes to; None where nothing that takes part has one."""
+    known = parts(target, level)[1]
+    return known if known is not None or tangent is None else become_dual(target, level)
+
+
+def _only_linear(name: str, reduce: str) -> None:
+    if reduce not in ("set", "add"):
+        raise NotImplementedError(f"flambeau: {name}: argument reduce={reduce!r} is not supported yet in forward mode")
+
+
+@_rule(slicing.view_at)
+def _(level, x, key, node_name):
+    primal, tangent = parts(x, level)
+    return _result(slicing.view_at(primal, key, node_name), slicing.view_at(tangent, key, node_name), level)
+
+
+@_rule(differentiation.detach)
+def _(level, input):
+    return parts(input, level)[0].detach()
