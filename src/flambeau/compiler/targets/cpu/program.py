@@ -14,10 +14,11 @@ from ... import reference
 from ...fusion import FAR, Fused, Group, Single, fuse
 from ...graph import Graph
 from ...loops import PARTIAL, Nest, Partial, lower
-from . import dot
+from . import convolution, dot  # noqa: F401  (convolution registers its lowering)
 from .codegen import emit_kernel, join_module, layout, scratch_bytes
 from .dot_layout import FIELDS
 from .elementwise import supports
+from .native import SCRATCH, SCRATCH_BYTES, Operand, Result, Shared, lower_single
 
 _ALIGN = 64
 _kernels: dict = {}
@@ -136,6 +137,9 @@ class _Planner:
         self.scratch = 0
         self.error_sites: list = []
         self.partials: dict[int, int] = {}
+        self.native = {i: lower_single(step.operation) for i, step in enumerate(self.fused.steps) if step.__class__ is Single}
+        # Cells hold their addresses.
+        self.compiled.tables = [table for lowered in self.native.values() if lowered for table in lowered.tables]
 
     def plan(self) -> None:
         steps = self.fused.steps
@@ -201,6 +205,8 @@ class _Planner:
             if nests.__class__ is Partial:
                 # Its second nest runs one phase later, see _segments.
                 requests.append((levels[i], levels[i], nests.nbytes, ("partial", i)))
+            elif self.native.get(i) and self.native[i].shared_bytes:
+                requests.append((levels[i], levels[i], self.native[i].shared_bytes, ("partial", i)))
         for start, end, nbytes, name in sorted(requests, key=lambda r: (r[0], -r[2])):
             offset = free.place(start, end, nbytes)
             if name.__class__ is tuple:
@@ -222,10 +228,11 @@ class _Planner:
         return stored
 
     def _by_reference(self, steps) -> bool:
-        return any(isinstance(self.fused.steps[i], Single) and not self._is_native(self.fused.steps[i]) for i in steps)
+        return any(isinstance(self.fused.steps[i], Single) and not self._is_native(i) for i in steps)
 
-    def _is_native(self, step: Single) -> bool:
-        return step.is_dot and _dot_plan(step.operation) is not None
+    def _is_native(self, i: int) -> bool:
+        step = self.fused.steps[i]
+        return self.native[i] is not None or (step.is_dot and _dot_plan(step.operation) is not None)
 
     # -- segments ------------------------------------------------------------------------------------------------------
 
@@ -251,7 +258,12 @@ class _Planner:
             combining.append(self._launch(step.second, i))
         elif step.__class__ is list:
             launches += [self._launch(nest, i) for nest in step]
-        elif self._is_native(step):
+        elif self.native[i] is not None:
+            lowered = self.native[i]
+            self.scratch = max(self.scratch, lowered.scratch_bytes)
+            launches += [self._task(task, step.operation, i) for task in lowered.tasks]
+            combining += [self._task(task, step.operation, i) for task in lowered.then]
+        elif self._is_native(i):
             launches.append(self._dot(step.operation))
         else:
             references.append(step.operation)
@@ -336,8 +348,23 @@ class _Planner:
         cells[FIELDS.index("scratch_bytes")] = _SCRATCH_BYTES
         return plan.function(), cells, plan.items
 
+    def _task(self, task, operation, i: int):
+        """A task of a native operation, its markers replaced by what they stand for."""
 
-_SCRATCH_BYTES = object()
+        def cell(marker):
+            if marker.__class__ is Operand:
+                view = operation.inputs[marker.index]
+                return self._cell(view.value, view.offset, i)
+            if marker.__class__ is Result:
+                return self._cell(operation.outputs[marker.index], 0, i)
+            if marker.__class__ is Shared:
+                return Base(self.arena_base, self.partials[i] + marker.offset)
+            return Base(self.scratch_base, 0) if marker is SCRATCH else marker
+
+        return task.function, [cell(marker) for marker in task.cells], task.items
+
+
+_SCRATCH_BYTES = SCRATCH_BYTES
 
 
 def _as(number, dtype: str):

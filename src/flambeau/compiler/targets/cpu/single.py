@@ -13,6 +13,7 @@ from ...graph import Graph, Operation, View
 from ...plans import Dot, Map, Reduce
 from .elementwise import supports
 from .math import NAMES
+from .native import has_lowering
 from .program import Compiled
 
 _EXACT = frozenset(["sqrt"])
@@ -28,7 +29,7 @@ def wants_kernel(operation: Operation) -> bool:
         return plan.op in NAMES and plan.op not in _EXACT and plan.compute.is_floating_point and _sized(operation)
     if kind is Reduce:
         return plan.kind in ("sum", "prod") and plan.compute.is_floating_point and _sized(operation)
-    return kind is Dot and plan.dtype.name in ("float32", "float64")
+    return kind is Dot and plan.dtype.name in ("float32", "float64") or has_lowering(operation)
 
 
 def _sized(operation: Operation) -> bool:
