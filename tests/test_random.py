@@ -41,9 +41,47 @@ CASES = {
     "normal of tensors": lambda m: m.normal(m.arange(4.0), m.ones(4)),
     "normal of sizes": lambda m: m.normal(0, 2.0, (3,)),
     "normal of means": lambda m: m.normal(m.zeros(4), 2.0),
+    "poisson": lambda m: m.poisson(m.linspace(0, 9, 40)),
+    "poisson of large rates": lambda m: m.poisson(m.linspace(10, 3000, 200).reshape(10, 20).t()),
+    "poisson in float64": lambda m: m.poisson(m.full((50,), 12.5, dtype=m.float64)),
+    "binomial": lambda m: m.binomial(m.full((6, 20), 15.0), m.linspace(0, 1, 20)),
+    "binomial of large counts": lambda m: m.binomial(m.linspace(20, 900, 300), m.tensor(0.4)),
+    "binomial of likely successes": lambda m: m.binomial(m.linspace(1, 900, 300), m.tensor(0.8)),
     "into out": lambda m: m.rand(3, out=m.empty(3)),
     "nothing": lambda m: m.randn(0, 3),
 }
+
+
+FILLS = ["normal_", "uniform_", "exponential_", "bernoulli_", "random_", "cauchy_", "log_normal_", "geometric_"]
+
+
+@pytest.mark.parametrize("lib", [flambeau, torch], ids=["flambeau", "torch"])
+@pytest.mark.parametrize("name", FILLS)
+def test_filling_ends_the_history(lib, name):
+    arguments = (0.5,) if name == "geometric_" else ()
+    x = lib.ones(4, requires_grad=True)
+    y = x * 3
+    getattr(y, name)(*arguments)
+    assert y.requires_grad and lib.autograd.grad((y * 2).sum(), x)[0].tolist() == [0, 0, 0, 0]
+    whole = x * 3
+    getattr(whole[1:3], name)(*arguments)
+    assert lib.autograd.grad(whole.sum(), x)[0].tolist() == [3, 0, 0, 3]
+    with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+        getattr(x, name)(*arguments)
+    with lib.no_grad():
+        getattr(x, name)(*arguments)
+    assert x.is_leaf and x.requires_grad
+
+
+@pytest.mark.parametrize("lib", [flambeau, torch], ids=["flambeau", "torch"])
+def test_counts_feel_no_change_of_their_parameters(lib):
+    rate, chance = lib.full((3,), 4.0, requires_grad=True), lib.full((), 0.5, requires_grad=True)
+    assert lib.autograd.grad(lib.poisson(rate).sum(), rate)[0].tolist() == [0, 0, 0]
+    assert lib.binomial(lib.ones(3), chance).requires_grad
+    with pytest.raises(RuntimeError, match="rate"):
+        lib.poisson(-rate)
+    with pytest.raises(NotImplementedError):
+        lib.poisson(lib.ones(3, dtype=lib.int64))
 
 
 @pytest.mark.parametrize("name", CASES)

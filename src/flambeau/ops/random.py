@@ -110,6 +110,8 @@ def _draw_into(name: str, target: Tensor, draw) -> Tensor:
     from ..autograd.mode import state
 
     check_writable(name, target, state.enabled)
+    if state.enabled and target._spec.requires_grad:
+        target.zero_()  # no change of the old values is felt any more, as here
     return target if target.is_meta else write(target, draw(tuple(target.shape[d] for d in memory_order(target))))
 
 

@@ -1,0 +1,67 @@
+"""Random counts with parameters in tensors: ``poisson``, ``binomial``. No change of the parameters is felt."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from ..autograd.graph import Node, edge_of
+from ..autograd.mode import state
+from ..compiler.reference import narrow, widen
+from ..runtime.random import rejection
+from ..tensor import Tensor, empty_storage, from_array
+from ..lazy.spec import dense
+from .inplace import rebase
+from .random import chosen
+from .registry import function
+
+_FLOATS = ("float16", "bfloat16", "float32", "float64")
+
+
+class CountBackward(Node):
+    """Gives zeros to the parameters of random counts."""
+
+    __slots__ = ("label", "shapes")
+
+    def __init__(self, label: str, parameters: tuple[Tensor, ...]):
+        super().__init__(tuple(edge_of(p) for p in parameters))
+        self.label = label
+        self.shapes = [tuple(p.shape) for p in parameters]
+
+    def name(self) -> str:
+        return self.label
+
+    def apply(self, gradients, create_graph: bool):
+        return [gradients[0].new_zeros(shape) for shape in self.shapes]
+
+
+def _result(counts: np.ndarray, label: str, *parameters: Tensor) -> Tensor:
+    dtype = parameters[0].dtype
+    made = from_array(narrow(counts, dtype), dtype)
+    if state.enabled and any(p.requires_grad for p in parameters):
+        rebase(made, (CountBackward(label, parameters), 0))
+    return made
+
+
+@function()
+def poisson(input, generator=None):
+    """Poisson counts with the rates in ``input``, in its dtype. Raises RuntimeError for a negative rate."""
+    if input.dtype.name not in _FLOATS:
+        raise NotImplementedError(f'"poisson_cpu" not implemented for {input.dtype}')
+    source = chosen(generator)
+    if input.is_meta:
+        return empty_storage(dense(input.shape, input.dtype, input.device))
+    return _result(rejection.poisson(source, widen(input._array(), input.dtype)), "PoissonBackward0", input)
+
+
+@function()
+def binomial(count, prob, generator=None):
+    """Successes in ``count`` trials of probability ``prob`` each, two floating tensors of one dtype that broadcast."""
+    if count.dtype is not prob.dtype:
+        raise RuntimeError(f"Found dtype {prob.dtype} but expected {count.dtype}")
+    if count.dtype.name not in _FLOATS:
+        raise NotImplementedError(f'"binomial_cpu" not implemented for {count.dtype}')
+    source = chosen(generator)
+    if count.is_meta or prob.is_meta:
+        return empty_storage(dense(np.broadcast_shapes(count.shape, prob.shape), count.dtype, count.device))
+    arrays = np.broadcast_arrays(widen(count._array(), count.dtype), widen(prob._array(), prob.dtype))
+    return _result(rejection.binomial(source, *arrays), "BinomialBackward0", count, prob)
