@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import ctypes
 import weakref
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
@@ -16,7 +16,8 @@ from .autograd.handles import RemovableHandle
 from .compiler.reference import view as _array_view
 from .compiler.reference import widen
 from .lazy import window as _window
-from .lazy.spec import Spec, Size, dense, spec as _spec
+from .lazy.spec import Size, Spec, dense
+from .lazy.spec import spec as _spec
 from .lazy.storage import Storage, new_storage, thread
 from .runtime import devices, memory
 
@@ -54,9 +55,9 @@ class Tensor:
         __invert__: Any
         __eq__: Any
         __ne__: Any
-        __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __xor__ = __neg__
-        __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = __neg__
-        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = __neg__
+        __lt__ = __le__ = __gt__ = __ge__ = __and__ = __or__ = __xor__ = cast(Any, None)
+        __add__ = __sub__ = __mul__ = __truediv__ = __floordiv__ = __mod__ = __pow__ = __matmul__ = cast(Any, None)
+        __radd__ = __rsub__ = __rmul__ = __rtruediv__ = __rfloordiv__ = __rmod__ = __rpow__ = cast(Any, None)
 
     def __new__(cls, *args, **kwargs):
         made = _legacy_constructor(*args, **kwargs)

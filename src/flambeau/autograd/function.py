@@ -283,9 +283,7 @@ def _attached(ctx: BackwardCFunction, i: int, output, inputs: list, differentiab
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         rebase(output, (ctx, i))
         return output
-    if is_input:
-        output = detached(output)
-    elif output._autograd is not None and output._autograd.node is not None:
+    if is_input or output._autograd is not None and output._autograd.node is not None:
         output = detached(output)
     output._autograd = Meta(ctx, i)
     output._spec = output._spec.with_grad(True)

@@ -6,8 +6,8 @@ import itertools
 import weakref
 from typing import Any, NamedTuple
 
-from .handles import RemovableHandle
 from ..lazy.storage import thread
+from .handles import RemovableHandle
 from .mode import state
 
 _sequence = itertools.count(1)

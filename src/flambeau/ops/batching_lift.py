@@ -9,7 +9,8 @@ from __future__ import annotations
 import copy
 
 from ..compiler.plans import Dot, Gather, Index, Map, Reduce
-from ..lazy.spec import dense, spec as make_spec
+from ..lazy.spec import dense
+from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor
 from .batching import batch_size, batched, beneath, expanded, sample_by_sample
 from .gradient import Saved, sum_to_shape
@@ -89,7 +90,7 @@ def _aligned(op: Operator, level: int, values, plan: Map) -> tuple:
 
 def _operand(tensor: Tensor, level: int, rank: int, compute):
     value = beneath(tensor, level)
-    if compute is not None and not tensor.ndim and 0 < tensor.dtype.category and tensor.dtype is not compute:
+    if compute is not None and not tensor.ndim and tensor.dtype.category > 0 and tensor.dtype is not compute:
         value = (tensor if value is None else value).to(compute)
     elif value is None:
         return tensor
@@ -118,7 +119,7 @@ def lifted(op: Operator, flags) -> Operator:
 
 def _lift(op: Operator, flags) -> Operator:
     made = copy.copy(op)
-    made.rules, made.others, made.codes = {}, {}, {}
+    made.rules, made.others, made.aside, made.codes = {}, {}, {}, {}
     made.function = _public(made)
     if op.gradient_body is not None:
         made.gradient_body = _lifted_gradient(op, flags)

@@ -6,12 +6,13 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.reference import narrow, widen
-from ..lazy.spec import dense, spec as make_spec
+from ..lazy.spec import dense
+from ..lazy.spec import spec as make_spec
 from ..lazy.window import record
 from ..runtime import devices
 from ..tensor import Tensor
 from . import overrides
-from .elementwise import Map, _cast, elementwise
+from .elementwise import Map
 from .operator import Operator, publish
 from .promotion import _dense_memory, broadcast_shapes
 from .registry import function

@@ -7,9 +7,9 @@ import numpy as np
 from ..autograd.graph import Node, edge_of
 from ..autograd.mode import state
 from ..compiler.reference import narrow, widen
+from ..lazy.spec import dense
 from ..runtime.random import rejection
 from ..tensor import Tensor, empty_storage, from_array
-from ..lazy.spec import dense
 from .inplace import rebase
 from .random import chosen
 from .registry import function

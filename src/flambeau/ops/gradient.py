@@ -12,7 +12,8 @@ from ..autograd.graph import Meta, Node, edge_of
 from ..autograd.mode import no_grad, state
 from ..compiler.graph import Param, Trace, TraceError
 from ..lazy import window as _window
-from ..lazy.spec import dense, spec as make_spec
+from ..lazy.spec import dense
+from ..lazy.spec import spec as make_spec
 from ..lazy.window import Code, record
 from ..tensor import Tensor, make
 

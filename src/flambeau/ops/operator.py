@@ -78,6 +78,7 @@ class Operator:
         self.differentiable_results = None  # which results carry gradients; None: all floating-point ones
         self.rules: dict = {}  # signatures that the public function may use directly
         self.others: dict = {}  # signatures that need the general path
+        self.aside: dict = {}  # ``rules``, while a mode asks for the general path always
         self.codes: dict = {}
         self.doc = (body.__doc__ if body is not None else None)
         self.function = None
@@ -119,7 +120,7 @@ class Operator:
         """The rule of a call whose arguments are already in the form of a signature that was seen."""
         try:
             key = self.key(values)
-            rule = self.rules.get(key) or self.others.get(key)
+            rule = self.rules.get(key) or self.others.get(key) or self.aside.get(key)
         except (TypeError, AttributeError):
             return None
         return None if rule is None or rule.direct else rule
@@ -146,13 +147,12 @@ class Operator:
         """The rule of this signature; built at first sight."""
         key = self.key(values)
         try:
-            rule = self.rules.get(key) or self.others.get(key)
+            rule = self.rules.get(key) or self.others.get(key) or self.aside.get(key)
         except TypeError:  # an unhashable static argument: nothing to remember it by
             return self.build(values)
         if rule is None:
             rule = self.build(values)
-            if not overrides.suspended:
-                self.remember(key, rule)
+            self.remember(key, rule)
         return rule
 
     def remember(self, key, rule: Rule) -> None:
@@ -163,7 +163,7 @@ class Operator:
         alone = rule.single and not (rule.direct or rule.meta or self.mutates or overrides.in_key(key))
         fast = (alone and self.records and not self.sited and not rule.code.sited and rule.results[0][2] == 0
                 and not (rule.differentiable and self.gradient_body is None))
-        (self.rules if fast else self.others)[key] = rule
+        (self.others if not fast else self.aside if overrides.suspended else self.rules)[key] = rule
 
     def launch(self, rule: Rule, values):
         """Record the instruction (or run the body) and wrap the results."""
@@ -416,7 +416,7 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     renaming = f"    if numpy_names:\n        return {name}(**renamed({name!r}, dict({given}), numpy_names))\n" if numpy_names else ""
     fields = {"name": name, "head": head(op.schema, out, variadic, numpy_names), "values": values,
               "out_argument": ", out=out" if out else "", "renaming": renaming}
-    fast = static and variadic is None and 1 <= len(names) and not op.mutates and not op.immediate \
+    fast = static and variadic is None and len(names) >= 1 and not op.mutates and not op.immediate \
         and op.records and not op.sited
     if not fast:
         return compile_function(_GENERAL.format(spread=spread_line(variadic), **fields), name, scope, "ops", op.doc)

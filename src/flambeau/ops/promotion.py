@@ -5,7 +5,8 @@ from __future__ import annotations
 from .. import dtypes
 from ..compiler.graph import Param
 from ..dtypes import dtype, get_default_dtype, promote_types
-from ..lazy.spec import Spec, contiguous_strides, dense, spec as make_spec
+from ..lazy.spec import Spec, contiguous_strides, dense
+from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor
 
 

@@ -7,7 +7,7 @@ from ..autograd.mode import state
 from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor, make
 from . import overrides
-from .gradient import attach_all, prepare
+from .gradient import attach_all
 from .operator import Operator, Rule, _reduces, make_function
 from .registry import export
 from .schema import compile_function, head, key_expression, spread, spread_line
@@ -44,12 +44,12 @@ class ViewOperator(Operator):
     def find(self, values) -> Rule:
         key = self.key(values)
         try:
-            rule = self.rules.get(key) or self.others.get(key)
+            rule = self.rules.get(key) or self.others.get(key) or self.aside.get(key)
         except TypeError:  # an unhashable argument, which the geometry refuses
             return self.build(values)
         if rule is None:
             rule = self.build(values)
-            (self.others if overrides.in_key(key) else self.rules)[key] = rule
+            (self.others if overrides.in_key(key) else self.aside if overrides.suspended else self.rules)[key] = rule
         return rule
 
     def launch(self, rule: Rule, values):

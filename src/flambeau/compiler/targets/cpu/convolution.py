@@ -15,7 +15,16 @@ import numpy as np
 
 from flambeau.compiler.plans import Convolution
 from flambeau.compiler.targets.cpu import convolution_ir as ir
-from flambeau.compiler.targets.cpu.native import SCRATCH, SCRATCH_BYTES, Lowered, Operand, Result, Shared, Task, lowering
+from flambeau.compiler.targets.cpu.native import (
+    SCRATCH,
+    SCRATCH_BYTES,
+    Lowered,
+    Operand,
+    Result,
+    Shared,
+    Task,
+    lowering,
+)
 
 _COPY_BYTES = 1 << 18  # a padded copy takes a part of any second-level cache
 _COLUMNS = 512  # small images are computed together, up to so many results

@@ -94,16 +94,15 @@ class _Copy:
                 place = b.load("ptr", target)
                 b.store(b.gep(place, plane), target)
                 low_z, high_z = self._inside("z", pz)
-                with b.loop(0, count) as i:
-                    with b.loop(0, cell["padded_x"]) as x, b.loop(0, cell["padded_y"]) as y:
-                        row = offset(b, place, (i, image), (b.add(b.mul(x, cell["padded_y"]), y), line))
-                        at_x = self._position("x", b.add(x, start_x), px)
-                        at_y = self._position("y", y, py)
-                        start = offset(b, base, (i, cell["source_n"]), (c, cell["source_c"]), (at_x, cell["source_x"]),
-                                       (at_y, cell["source_y"]), (b.sub(pz, cell["pad_z"]), cell["source_z"]))
-                        inside = b.and_(b.icmp("ult", at_x, cell["size_x"]), b.icmp("ult", at_y, cell["size_y"]))
-                        none = b.i64(0)
-                        self._line(row, start, b.select(inside, low_z, none), b.select(inside, high_z, none))
+                with b.loop(0, count) as i, b.loop(0, cell["padded_x"]) as x, b.loop(0, cell["padded_y"]) as y:
+                    row = offset(b, place, (i, image), (b.add(b.mul(x, cell["padded_y"]), y), line))
+                    at_x = self._position("x", b.add(x, start_x), px)
+                    at_y = self._position("y", y, py)
+                    start = offset(b, base, (i, cell["source_n"]), (c, cell["source_c"]), (at_x, cell["source_x"]),
+                                   (at_y, cell["source_y"]), (b.sub(pz, cell["pad_z"]), cell["source_z"]))
+                    inside = b.and_(b.icmp("ult", at_x, cell["size_x"]), b.icmp("ult", at_y, cell["size_y"]))
+                    none = b.i64(0)
+                    self._line(row, start, b.select(inside, low_z, none), b.select(inside, high_z, none))
 
     def _position(self, dim: str, index: Value, plane: Value) -> Value:
         b, cell = self.b, self.cell
