@@ -117,7 +117,8 @@ def _of_stub(node: ast.FunctionDef, method: bool) -> Signature | None:
     if a.vararg is not None:
         made.append(Parameter(a.vararg.arg, Parameter.VAR_POSITIONAL))
     made += [Parameter(p.arg, Parameter.KEYWORD_ONLY, default=_default(d)) for p, d in zip(a.kwonlyargs, a.kw_defaults)]
-    return Signature(made)
+    # The stubs list ``out`` with a few methods; none takes it.
+    return Signature([p for p in made if not (method and p.name == "out")])
 
 
 def _deprecated(arguments: ast.arguments, method: bool) -> bool:
@@ -144,7 +145,7 @@ def _of_docstring(value: Any, method: bool) -> list[Signature]:
             node = ast.parse(f"def f({text.rstrip(', ')}): ...").body[0]
         except SyntaxError:
             continue
-        signature = _of_stub(node, True)
+        signature = _of_stub(node, method)
         return [signature] if signature else []
     return []
 
@@ -163,7 +164,7 @@ def signatures(name: str, value: Any, method: bool) -> list[Signature]:
     home = getattr(value, "__module__", None) or ""
     stubs = methods.get(name, []) if method else functions.get(name, []) if "linalg" not in home and "fft" not in home else []
     told = [s for s in (_of_stub(node, method) for node in stubs) if s is not None]
-    return told or found
+    return told or [s for s in found if len(s.parameters) != 2 or "kwargs" not in s.parameters]
 
 
 
@@ -172,7 +173,7 @@ def signatures(name: str, value: Any, method: bool) -> list[Signature]:
 
 
 def _same_default(theirs: Any, ours: Any) -> bool:
-    if theirs is _ANY or ours is theirs:
+    if theirs is _ANY or ours is theirs or ours is _ANY and theirs in (Parameter.empty, None):
         return True
     if theirs is Parameter.empty or ours is Parameter.empty:
         return False
@@ -189,8 +190,12 @@ def _same_default(theirs: Any, ours: Any) -> bool:
 
 
 def _plain(signature: Signature) -> list[Parameter]:
-    """The parameters, without NumPy's names for them, which PyTorch accepts everywhere and documents nowhere."""
-    return [p for p in signature.parameters.values() if p.name != "numpy_names"]
+    """The parameters, without what stands for names that cannot be written: NumPy's ``axis``, and the keyword ``from``."""
+    kept = [p for p in signature.parameters.values() if p.name not in ("numpy_names", "keywords")]
+    if "numpy_names" not in signature.parameters:
+        return kept
+    # ``axis`` may take the place of a ``dim`` that is required, so that Python must not require it.
+    return [p.replace(default=_ANY) if p.name == "dim" and p.default is None else p for p in kept]
 
 
 def _accepts(ours: Signature, overload: Signature, method: bool) -> bool:

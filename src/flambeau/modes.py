@@ -82,12 +82,12 @@ def get_num_interop_threads() -> int:
     return _interop_threads or 1
 
 
-def set_num_interop_threads(number: int) -> None:
+def set_num_interop_threads(num: int) -> None:
     """Remembered for :func:`get_num_interop_threads`; parallelism is within operators alone."""
     global _interop_threads
-    if number < 1:
-        raise RuntimeError(f"set_num_interop_threads expects a positive number, got {number}")
-    _interop_threads = number
+    if num < 1:
+        raise RuntimeError(f"set_num_interop_threads expects a positive number, got {num}")
+    _interop_threads = num
 
 
 def compile(
@@ -95,17 +95,23 @@ def compile(
     *,
     fullgraph: bool = False,
     dynamic: bool | None = None,
-    backend: str | Callable = "inductor",
+    backend: str | Callable | None = None,
     mode: str | None = None,
     options: dict[str, Any] | None = None,
+    name: str | None = None,
     disable: bool = False,
+    recompile_limit: int | None = None,
+    isolate_recompiles: bool = False,
+    shapes_spec: Any = None,
 ) -> Callable:
     """The function or module itself: flambeau records, fuses and compiles every program without being asked.
+
+    So there is nothing for the options of PyTorch's compiler to change: no value depends on them.
 
     ``backend`` other than PyTorch's default names a compiler that is not here: a warning says that it is not used.
     Without ``model`` a decorator is returned.
     """
-    if backend not in ("inductor", "eager", "aot_eager"):
+    if backend not in (None, "inductor", "eager", "aot_eager"):
         warnings.warn(f"compile: the backend {backend!r} is not used: flambeau compiles by itself", stacklevel=2)
     if model is None:
         return lambda found: found

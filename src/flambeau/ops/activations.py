@@ -222,15 +222,20 @@ def rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, inplace=False):
     return input.mul_(slopes) if inplace else input * slopes
 
 
-def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False):
+def rrelu_(input, lower=1.0 / 8, upper=1.0 / 3, training=False, generator=None):
     """In-place form of ``rrelu``."""
+    _require_default(generator)
     return rrelu(input, lower, upper, training, True)
+
+
+def _require_default(generator) -> None:
+    if generator is not None:
+        raise NotImplementedError("flambeau: rrelu: argument generator is not supported yet")
 
 
 def _torch_rrelu(input, lower=1.0 / 8, upper=1.0 / 3, training=False, generator=None):
     """``nn.functional.rrelu`` under its name in ``torch``."""
-    if generator is not None:
-        raise NotImplementedError("flambeau: rrelu: argument generator is not supported yet")
+    _require_default(generator)
     return rrelu(input, lower, upper, training)
 
 

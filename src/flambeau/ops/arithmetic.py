@@ -177,7 +177,7 @@ def sub(input, other, *, alpha=1, out=None):
 
 
 @function()
-def rsub(input, other, *, alpha=1):
+def rsub(input, other, alpha=1):
     """``other - alpha * input``."""
     if alpha.__class__ is int and alpha == 1:
         return _rsub(input, other)
@@ -466,7 +466,7 @@ def _sizing(op, values):
 
 abs = unary("abs", np.abs, rule=_sizing)
 export("torch", "absolute", abs)
-Tensor.absolute, Tensor.absolute_ = abs, Tensor.abs_
+Tensor.absolute, Tensor.absolute_ = Tensor.abs, Tensor.abs_
 
 
 @abs.gradient

@@ -28,7 +28,7 @@ def legacy_dtype(name: str) -> dtypes.dtype:
 
 
 @function(None, method=True)
-def type(self, dtype=None, non_blocking: bool = False, **kwargs):
+def type(self, dtype=None, non_blocking: bool = False):
     """The tensor's type as a string such as ``'torch.FloatTensor'``; with ``dtype``, the tensor cast to it."""
     if dtype is None:
         return "torch." + _LEGACY_OF.get(self.dtype, self.dtype.name)

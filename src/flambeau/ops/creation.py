@@ -123,8 +123,8 @@ def finish(made: Tensor, requires_grad: bool, pin_memory: bool = False, layout=N
 
 
 def _filler(name: str, value):
-    def make_filled(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, names=None):
-        shape = check_size(name, spread(size))
+    def make_filled(*sizes, size=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+        shape = check_size(name, spread(sizes) if size is None else size)
         check_dtype(name, dtype)
         made = filled(shape, value, dtype or get_default_dtype(), devices.resolve(device))
         if out is not None:
@@ -143,7 +143,7 @@ ones = _filler("ones", 1)
 
 
 @function()
-def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, names=None):
+def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """A tensor of the given sizes full of ``fill_value``; the dtype is the value's unless given."""
     if isinstance(fill_value, Tensor):
         if fill_value.ndim:
@@ -157,10 +157,10 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pi
 
 
 @function()
-def empty(*size, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False,
-          memory_format=devices.contiguous_format, names=None):
+def empty(*sizes, size=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False,
+          memory_format=devices.contiguous_format):
     """A tensor of the given sizes with uninitialised elements."""
-    shape = check_size("empty", spread(size))
+    shape = check_size("empty", spread(sizes) if size is None else size)
     if out is not None:
         return out.resize_(shape)
     made = empty_storage(dense(shape, dtype or get_default_dtype(), devices.resolve(device)))
@@ -179,17 +179,28 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
     return finish(made, requires_grad, pin_memory, layout)
 
 
-def _like(name: str, maker):
-    def make_like(input, *args, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
-                  memory_format=devices.preserve_format):
+def _like(name: str, maker, has_value: bool = False):
+    def check(input, pin_memory, layout):
         if not isinstance(input, Tensor):
             raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {_describe(input)}")
         finish(input, False, pin_memory, layout)
-        return maker(input, *args, dtype=dtype or input.dtype, device=input.device if device is None else device,
-                     requires_grad=requires_grad, memory_format=memory_format)
 
-    make_like.__name__ = name
-    public = overrides.dispatching(make_like)
+    def plain(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
+              memory_format=devices.preserve_format):
+        check(input, pin_memory, layout)
+        return maker(input, dtype=dtype or input.dtype, device=input.device if device is None else device,
+                     requires_grad=requires_grad, memory_format=memory_format or devices.preserve_format)
+
+    def valued(input, fill_value, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,
+               memory_format=devices.preserve_format):
+        check(input, pin_memory, layout)
+        return maker(input, fill_value, dtype=dtype or input.dtype, device=input.device if device is None else device,
+                     requires_grad=requires_grad, memory_format=memory_format or devices.preserve_format)
+
+    made = valued if has_value else plain
+    made.__name__ = name
+    made.__doc__ = f"As ``{name[:-5]}``, of the shape, dtype, device and memory order of ``input`` unless told otherwise."
+    public = overrides.dispatching(made)
     export("torch", name, public)
     return public
 
@@ -212,7 +223,7 @@ def _full_like(input, fill_value, *, dtype, device, requires_grad, memory_format
     return finish(made, requires_grad)
 
 
-full_like = _like("full_like", _full_like)
+full_like = _like("full_like", _full_like, has_value=True)
 zeros_like = _like("zeros_like", lambda input, **o: _full_like(input, 0, **o))
 ones_like = _like("ones_like", lambda input, **o: _full_like(input, 1, **o))
 

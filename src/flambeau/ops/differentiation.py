@@ -26,16 +26,16 @@ def detach(input):
 
 
 @function(None, method=True)
-def detach_(self):
+def detach_(input):
     """Take this tensor out of the graph, in place: it becomes a leaf that does not require grad."""
-    meta = self._autograd
+    meta = input._autograd
     if meta is None:
-        return self
+        return input
     if meta.base is not None:
         raise RuntimeError("Can't detach views in-place. Use detach() instead.")
     meta.node, meta.nr, meta.retains = None, 0, False
-    self._spec = self._spec.with_grad(False)
-    return self
+    input._spec = input._spec.with_grad(False)
+    return input
 
 
 export("torch", "detach_", detach_)

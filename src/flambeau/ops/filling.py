@@ -32,9 +32,9 @@ _fill_ = Tensor.fill_
 
 
 @function(None, method=True)
-def fill_(self, value):
+def fill_(input, value):
     """Set every element to ``value``, a number or a 0-dim tensor, in place."""
-    return _fill_(self, value if isinstance(value, Tensor) else fitting(value, self.dtype))
+    return _fill_(input, value if isinstance(value, Tensor) else fitting(value, input.dtype))
 
 
 export("torch", "fill_", fill_)
@@ -65,8 +65,8 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layo
 
 
 def _new(name: str, maker, has_value: bool = False) -> None:
-    def sized(self, *size, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
-        return maker(spread(size), dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad,
+    def sized(self, *sizes, size=None, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
+        return maker(spread(sizes) if size is None else size, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad,
                      layout=layout, pin_memory=pin_memory)
 
     def valued(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
@@ -86,7 +86,7 @@ _new("full", creation.full, has_value=True)
 
 
 @function(None, method=True)
-def new_empty_strided(self, size, stride, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """As ``flambeau.empty_strided``, of this tensor's dtype and device unless told otherwise."""
     return creation.empty_strided(size, stride, dtype=dtype or self.dtype, device=device or self.device, layout=layout,
                                   pin_memory=pin_memory, requires_grad=requires_grad)

@@ -50,7 +50,12 @@ def affine_grid(theta, size, align_corners=None):
     return result.expand((theta.shape[0], *size[2:], n))
 
 
-export("torch", "affine_grid_generator", affine_grid)
+@function()
+def affine_grid_generator(theta, size, align_corners):
+    """``nn.functional.affine_grid`` under its name in ``torch``."""
+    return affine_grid(theta, size, align_corners)
+
+
 _MODES = ("bilinear", "nearest", "bicubic")
 _PADDINGS = ("zeros", "border", "reflection")
 

@@ -66,6 +66,8 @@ def _picker(name: str, rank, over_all: bool, doc: str):
         return result if out is None else write_out(name, result, out)
 
     public.__name__, public.__doc__ = name, doc
+    if not over_all:
+        public.__defaults__ = (-1, False)  # of dim and keepdim
     return function(method=True)(public)
 
 

@@ -191,7 +191,7 @@ def _max_family(n: int):
         both = _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         return both if return_indices else both[0]
 
-    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=True):
+    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
         return _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
 
     for namespace, exported, body in (("torch", name, plain), ("nn.functional", name, functional),
@@ -199,7 +199,10 @@ def _max_family(n: int):
         body.__name__, body.__doc__ = exported, doc
         function(namespace)(body)
     if n == 1:
-        export("torch", "max_pool1d_with_indices", with_indices)
+        def values_and_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+            return with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
+
+        function(name="max_pool1d_with_indices")(values_and_indices)
     return functional
 
 
@@ -236,14 +239,17 @@ def _adaptive_max_family(n: int):
         values, indices = both(input, output_size)
         return (values, indices) if return_indices else values
 
-    def with_indices(input, output_size, return_indices=True):
+    def with_indices(input, output_size, return_indices=False):
         return both(input, output_size)
 
     for namespace, exported, body in (("nn.functional", name, functional), ("nn.functional", name + "_with_indices", with_indices)):
         body.__name__, body.__doc__ = exported, doc
         function(namespace)(body)
     if n == 1:
-        export("torch", name, with_indices)
+        def values_and_indices(input, output_size):
+            return both(input, output_size)
+
+        function(name=name)(values_and_indices)
     return functional
 
 

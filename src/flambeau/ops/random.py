@@ -133,18 +133,18 @@ def _fresh(name: str, size, draw, dtype, out, layout, device, pin_memory, requir
 
 
 @function()
-def rand(*size, generator=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, names=None):
+def rand(*sizes, size=None, generator=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """A tensor of the given sizes of numbers uniform in [0, 1)."""
     source = chosen(generator)
-    return _fresh("rand", spread(size), lambda shape, d: sampling.uniform(source, shape, dtype=d), dtype, out, layout, device,
+    return _fresh("rand", spread(sizes) if size is None else size, lambda shape, d: sampling.uniform(source, shape, dtype=d), dtype, out, layout, device,
                   pin_memory, requires_grad)
 
 
 @function()
-def randn(*size, generator=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, names=None):
+def randn(*sizes, size=None, generator=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """A tensor of the given sizes of normal deviates, of mean 0 and variance 1."""
     source = chosen(generator)
-    return _fresh("randn", spread(size), lambda shape, d: sampling.normal(source, shape, dtype=d), dtype, out, layout, device,
+    return _fresh("randn", spread(sizes) if size is None else size, lambda shape, d: sampling.normal(source, shape, dtype=d), dtype, out, layout, device,
                   pin_memory, requires_grad)
 
 

@@ -67,9 +67,9 @@ def flip(input, dims):
 
 
 @function(None, method="flip")
-def _flip_method(self, *dims):
+def _flip_method(self, *axes, dims=None):
     """A copy with the order of elements along ``dims`` reversed."""
-    return flip(self, sizes("flip", dims, "dims"))
+    return flip(self, sizes("flip", axes, "dims") if dims is None else dims)
 
 
 @function(method=True)
@@ -201,9 +201,9 @@ def tile(input, dims):
 
 
 @function(None, method="tile")
-def _tile_method(self, *dims):
+def _tile_method(self, *repeats, dims=None):
     """As ``repeat``, where missing entries of ``dims`` are ones in front."""
-    return tile(self, sizes("tile", dims, "dims"))
+    return tile(self, sizes("tile", repeats, "dims") if dims is None else dims)
 
 
 @operator("repeat_interleave(Tensor input, int repeats, int dim)", namespace=None)
@@ -223,13 +223,14 @@ def _(grad, saved):
 
 
 @function(method=True)
-def repeat_interleave(input, repeats=None, dim=None, *, output_size=None):
+def repeat_interleave(input=None, repeats=None, dim=None, *, output_size=None):
     """Every element along ``dim`` repeated ``repeats`` times (an int, or a tensor with a number for each); without ``dim`` of all elements.
 
     ``repeat_interleave(repeats)`` gives the positions: ``i`` as often as ``repeats[i]``.
     """
-    if repeats is None:
-        return from_array(_repeated_positions(input, input.numel()), dtypes.int64)
+    if input is None or repeats is None:
+        times = repeats if input is None else input
+        return from_array(_repeated_positions(times, times.numel()), dtypes.int64)
     if dim is None:
         input, dim = reshaped(input, (input.numel(),)), 0
     d = wrap_dim(dim, input.ndim)

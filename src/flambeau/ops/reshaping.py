@@ -227,7 +227,7 @@ def broadcast_to(input, size):
 @function(None, method="broadcast_to")
 def _broadcast_to_method(self, *shape, size=None):
     """View of this tensor broadcast to ``size``."""
-    return broadcast_to(self, shape if size is None else size)
+    return broadcast_to(self, spread(shape) if size is None else size)
 
 
 @function()

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import inspect
+
 from ..lazy.spec import dense, span
 from ..tensor import Tensor
 from . import overrides, splitting, views
@@ -45,9 +47,9 @@ def strided_view(input, size, stride, storage_offset=None):
 
 
 @function(method=True)
-def as_strided_(self, size, stride, storage_offset=None):
+def as_strided_(input, size, stride, storage_offset=None):
     """As ``as_strided``, changing this tensor's own geometry."""
-    return become("as_strided_", self, strided_view(self, size, stride, storage_offset))
+    return become("as_strided_", input, strided_view(input, size, stride, storage_offset))
 
 
 @operator(
@@ -75,6 +77,14 @@ def _(grad, saved):
 # -- copies of views ----------------------------------------------------------------------------------------------------------
 
 
+def with_out(signature: inspect.Signature) -> inspect.Signature:
+    """``signature`` and ``out=None``."""
+    kept = list(signature.parameters.values())
+    place = len(kept) - (bool(kept) and kept[-1].kind is inspect.Parameter.VAR_KEYWORD)
+    kept.insert(place, inspect.Parameter("out", inspect.Parameter.KEYWORD_ONLY, default=None))
+    return signature.replace(parameters=kept)
+
+
 def _copied(name: str, viewed):
     """``name_copy``: what the view shows, in memory of its own."""
 
@@ -84,6 +94,7 @@ def _copied(name: str, viewed):
         return result if out is None else overrides.write_out(copy.__name__, result, out)
 
     copy.__name__ = copy.__qualname__ = f"{name}_copy"
+    copy.__signature__ = with_out(inspect.signature(viewed))
     copy.__doc__ = f"As ``{name}``, in memory of its own."
     return function()(copy)
 
@@ -97,8 +108,20 @@ def narrow_copy(input, dim: int, start: int, length: int, *, out=None):
     return result if out is None else overrides.write_out("narrow_copy", result, out)
 
 
-def _shaped(function_of_sizes):
-    return lambda input, size, **kwargs: function_of_sizes(input, size, **kwargs)
+def _split_sizes(input, split_size, dim: int = 0):
+    return splitting.split(input, split_size, dim)
+
+
+def _select_index(input, dim, index):
+    return select(input, dim, index)
+
+
+def _expand_sizes(input, size, *, implicit: bool = False):
+    return expand(input, size, implicit=implicit)
+
+
+def _view_sizes(input, size=None, *, dtype=None):
+    return view_(input, size if dtype is None else dtype)
 
 
 for _name, _viewed in (
@@ -106,10 +129,10 @@ for _name, _viewed in (
     ("as_strided", strided_view),
     ("detach", lambda input: input.detach()),
     ("diagonal", views.diagonal),
-    ("expand", _shaped(expand)),
+    ("expand", _expand_sizes),
     ("permute", views.permute),
-    ("select", select),
-    ("split", splitting.split),
+    ("select", _select_index),
+    ("split", _split_sizes),
     ("split_with_sizes", views.split_with_sizes),
     ("squeeze", squeeze),
     ("t", views.t),
@@ -117,7 +140,7 @@ for _name, _viewed in (
     ("unbind", views.unbind),
     ("unfold", views.unfold),
     ("unsqueeze", views.unsqueeze),
-    ("view", _shaped(view_)),
+    ("view", _view_sizes),
     ("view_as_complex", views.view_as_complex),
     ("view_as_real", views.view_as_real),
 ):

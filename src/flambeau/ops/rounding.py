@@ -64,6 +64,6 @@ def round(input, *, decimals=0, out=None):
 
 
 @function(method=True)
-def round_(self, *, decimals=0):
+def round_(input, *, decimals=0):
     """In-place form of ``round``."""
-    return _round_decimals_(self, decimals) if decimals else _round_(self)
+    return _round_decimals_(input, decimals) if decimals else _round_(input)

@@ -100,6 +100,12 @@ def {name}(input, {first}, {second}, *, beta=1, alpha=1, out=None):
 """
 
 
+_METHOD = """
+def {name}(input, {first}, {second}, *, beta=1, alpha=1):
+    return public(input, {first}, {second}, beta=beta, alpha=alpha)
+"""
+
+
 def _declare(name: str, operands: tuple[str, str], product, sides, doc: str):
     op = ScaledProduct(name, operands, product, sides, doc)
     plain = _plain(op)
@@ -109,7 +115,9 @@ def _declare(name: str, operands: tuple[str, str], product, sides, doc: str):
     op.function = plain.operator.function = public
     overrides.remember(op)
     export("torch", name, public)
-    setattr(Tensor, name, public)
+    method = compile_function(_METHOD.format(name=name, first=operands[0], second=operands[1]), name, {"public": public}, "ops", doc)
+    method.operator = op
+    setattr(Tensor, name, method)
     publish_inplace(op, (name,), "torch").normalized = op.normalized
     return public
 

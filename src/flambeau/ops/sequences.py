@@ -49,10 +49,12 @@ def _made(name: str, values, shape, dtype, out, layout, device, pin_memory, requ
 
 
 @function()
-def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def arange(start=None, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """``start, start + step, ...`` below ``end``; ``arange(end)`` starts at 0. int64 where all arguments are integers."""
-    if end is None:
-        start, end = 0, start
+    if start is None and end is None:
+        raise TypeError("arange() missing 1 required positional argument: 'end'")
+    if end is None or start is None:
+        start, end = 0, start if end is None else end
     start, end, step = _number("arange", "start", start), _number("arange", "end", end), _number("arange", "step", step)
     _check_range(start, end, step)
     whole = not any(isinstance(v, float) for v in (start, end, step))
@@ -69,7 +71,7 @@ def arange(start, end=None, step=1, *, out=None, dtype=None, layout=None, device
 
 
 @function()
-def range(start=0, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def range(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """``start, start + step, ...`` up to and with ``end``; an old form of :func:`arange`, of the default dtype."""
     import warnings
 

@@ -8,23 +8,35 @@ from .slicing import slice_
 from .views import split_with_sizes
 
 
-def split(input, split_size_or_sections, dim: int = 0):
+def split(tensor, split_size_or_sections, dim: int = 0):
     """Views of pieces of ``split_size`` (the last may be smaller), or of the listed sizes, along ``dim``."""
     if isinstance(split_size_or_sections, (list, tuple)):
-        return split_with_sizes(input, tuple(split_size_or_sections), dim)
+        return split_with_sizes(tensor, tuple(split_size_or_sections), dim)
     size = int(split_size_or_sections)
-    if not input.ndim:
+    if not tensor.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     if size < 0:
         raise RuntimeError(f"split expects split_size be non-negative, but got split_size={size}")
-    length = input.shape[wrap_dim(dim, input.ndim)]
+    length = tensor.shape[wrap_dim(dim, tensor.ndim)]
     if size == 0 and length:
         raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}")
     whole, rest = divmod(length, size) if size else (1, 0)
-    return split_with_sizes(input, ((size,) * whole + ((rest,) if rest else ())) or (0,), dim)
+    return split_with_sizes(tensor, ((size,) * whole + ((rest,) if rest else ())) or (0,), dim)
 
 
-split = function(method=True)(split)
+split = function()(split)
+
+
+@function(None, method="split")
+def _split_method(self, split_size, dim: int = 0):
+    """``split`` of this tensor."""
+    return split(self, split_size, dim)
+
+
+@function(method=True)
+def unsafe_split(input, split_size, dim: int = 0):
+    """As ``split``."""
+    return split(input, split_size, dim)
 
 
 @function(method=True)
@@ -42,13 +54,14 @@ def chunk(input, chunks: int, dim: int = 0):
 
 
 @function(method=True)
-def tensor_split(input, indices_or_sections, dim: int = 0):
+def tensor_split(input, indices_or_sections=None, dim: int = 0, *, indices=None, sections=None,
+                 tensor_indices_or_sections=None):
     """Views of a number of nearly equal pieces, or of the pieces between the given positions, along ``dim``."""
     if not input.ndim:
         raise RuntimeError("tensor_split expected at least a 1-dimensional tensor, but got a tensor with 0 dims")
     d = wrap_dim(dim, input.ndim)
     length = input.shape[d]
-    where = indices_or_sections
+    where = _given("tensor_split", indices_or_sections, indices, sections, tensor_indices_or_sections)
     if isinstance(where, Tensor):
         if where.dtype.name != "int64" or where.ndim > 1:
             raise RuntimeError(
@@ -66,12 +79,26 @@ def tensor_split(input, indices_or_sections, dim: int = 0):
     return split_with_sizes(input, (size + 1,) * longer + (size,) * (where - longer), d)
 
 
+def _positions(given: tuple):
+    """``f(3)``: a number of pieces; ``f(1, 3)`` and ``f((1, 3))``: where they begin."""
+    return given[0] if len(given) == 1 else given or None
+
+
+def _given(name: str, *choices):
+    """The one argument that says where to cut."""
+    given = [c for c in choices if c is not None]
+    if len(given) != 1:
+        raise TypeError(f"{name}() takes one of indices and sections, got {len(given)}")
+    return given[0]
+
+
 def _clamped(index: int, length: int) -> int:
     return max(0, index + length) if index < 0 else min(index, length)
 
 
 def _along(name: str, least: int, dim_of):
-    def pieces(input, indices_or_sections):
+    def pieces(input, *positions, indices=None, sections=None):
+        indices_or_sections = _given(name, _positions(positions), indices, sections)
         if input.ndim < least:
             raise RuntimeError(
                 f"torch.{name} requires a tensor with at least {least} dimension, but got a tensor with {input.ndim} "
@@ -100,7 +127,6 @@ vsplit = _along("vsplit", 2, lambda x: 0)
 dsplit = _along("dsplit", 3, lambda x: 2)
 
 for _name, _function in (
-    ("unsafe_split", split),
     ("unsafe_chunk", chunk),
     ("unsafe_split_with_sizes", split_with_sizes),
 ):

@@ -168,12 +168,12 @@ def _(grads, saved):
 
 
 def _variance_function(name: str, op, doc: str) -> None:
-    def public(input, dim=None, unbiased=None, keepdim: bool = False, *, correction=_UNSET, out=None):
+    def public(input, dim=None, unbiased=None, keepdim: bool = False, *, correction=None, out=None):
         if isinstance(dim, bool):  # the old signature var(input, unbiased)
             dim, unbiased = None, dim
         if input.dtype.category < 2:
             raise RuntimeError(f"{name}: std and var only support floating point and complex dtypes")
-        if correction is _UNSET or correction is None:
+        if correction is None:
             correction = 1 if unbiased is None or unbiased else 0
         elif unbiased is not None:
             raise TypeError(f"{name}() takes unbiased or correction, not both")
@@ -183,9 +183,6 @@ def _variance_function(name: str, op, doc: str) -> None:
 
     public.__name__, public.__doc__ = name, doc
     function(method=name not in ("var_mean", "std_mean"))(public)
-
-
-_UNSET = object()
 
 
 def _warn_without_freedom(name: str, input, dims, correction) -> None:

@@ -303,13 +303,13 @@ def _restride(tensor: Tensor, shape: tuple, stride: tuple, offset: int = 0) -> T
 
 
 @function(None, method=True)
-def resize_(self, *size, memory_format=devices.contiguous_format):
+def resize_(self, *sizes, size=None, memory_format=devices.contiguous_format):
     """Change the shape in place; the storage grows where needed, new elements are uninitialised."""
     from .creation import check_size
 
     if self.requires_grad:
         raise RuntimeError("cannot resize variables that require grad")
-    shape = check_size("resize_", spread(size))
+    shape = check_size("resize_", spread(sizes) if size is None else size)
     if shape == self.shape and memory_format in (devices.contiguous_format, devices.preserve_format):
         return self
     return _restride(self, shape, _strides_in(shape, memory_format), self._offset)
@@ -326,9 +326,9 @@ def _strides_in(shape: tuple, memory_format) -> tuple:
 
 
 @function(None, method=True)
-def resize_as_(self, the_template, *, memory_format=None):
+def resize_as_(input, the_template, *, memory_format=None):
     """Change the shape to that of ``the_template``, in place."""
-    return resize_(self, the_template.shape, memory_format=memory_format or devices.contiguous_format)
+    return resize_(input, the_template.shape, memory_format=memory_format or devices.contiguous_format)
 
 
 export("torch", "resize_as_", resize_as_)

@@ -8,7 +8,7 @@ from .. import dtypes
 from ..runtime import devices
 from ..tensor import Tensor, from_array, wrap_dim
 from .copying import _contiguous, raw_copy
-from .creation import filled
+from .creation import filled, finish
 from .operator import operator
 from .positions import positions
 from .registry import function
@@ -59,7 +59,8 @@ def _(grad, saved):
 
 
 def _triangle(name: str, find):
-    def indices(row, col, offset: int = 0, *, dtype=dtypes.int64, device=None, layout=None):
+    def indices(row, col, offset: int = 0, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+        dtype = dtype or dtypes.int64
         if row < 0 or col < 0:
             raise RuntimeError(f"{name}: row and col must be non-negative, got {row} and {col}")
         if dtype not in (dtypes.int64, dtypes.int32):
@@ -67,7 +68,7 @@ def _triangle(name: str, find):
         if layout not in (None, devices.strided):
             raise RuntimeError(f"{name}: only support layout=torch.strided")
         found = np.stack(find(np.ones((row, col), bool), offset)) if row and col else np.zeros((2, 0))
-        return from_array(found.astype(dtype.numpy), dtype).to(device=device)
+        return finish(from_array(found.astype(dtype.numpy), dtype).to(device=device), requires_grad, pin_memory)
 
     indices.__name__ = indices.__qualname__ = name
     indices.__doc__ = f"Rows and columns (two rows of a matrix) of the elements that ``{name[:4]}`` keeps of a ``row`` x ``col`` matrix."

@@ -96,7 +96,7 @@ def _(grad, saved):
     return permute(grad, tuple(inverse))
 
 
-@view("transpose(Tensor input, int dim0, int dim1)", aliases=("swapaxes", "swapdims"))
+@view("transpose(Tensor input, int dim0, int dim1)", aliases=("swapdims",))
 def transpose(spec, dim0, dim1):
     """View with dimensions ``dim0`` and ``dim1`` exchanged."""
     a, b = wrap_dim(dim0, spec.ndim), wrap_dim(dim1, spec.ndim)

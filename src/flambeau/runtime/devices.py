@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import threading
+
 _KNOWN = ("cpu", "meta", "cuda", "mps", "xpu", "hpu", "privateuseone", "mtia", "xla", "ipu", "vulkan")
 
 
 class device:
-    """A device such as ``cpu`` or ``meta``; ``index`` is None unless it was given."""
+    """A device such as ``cpu`` or ``meta``; ``index`` is None unless it was given.
+
+    As a context manager it is where this thread's new tensors lie unless they are told otherwise.
+    """
 
     __slots__ = ("type", "index")
 
@@ -43,10 +48,22 @@ class device:
     def __reduce__(self):
         return device, (self.type, self.index)
 
+    def __enter__(self):
+        _thread.stack = (*_thread.stack, resolve(self))
+        return self
+
+    def __exit__(self, *exc):
+        _thread.stack = _thread.stack[:-1]
+
+
+class _Thread(threading.local):
+    stack: tuple = ()  # the devices whose blocks this thread is in
+
 
 cpu = device("cpu")
 meta = device("meta")
 _default = cpu
+_thread = _Thread()
 
 
 def resolve(value) -> device:
@@ -55,7 +72,7 @@ def resolve(value) -> device:
     ``cpu`` and ``meta`` exist everywhere. Others raise what PyTorch raises on a machine without them.
     """
     if value is None:
-        return _default
+        return _thread.stack[-1] if _thread.stack else _default
     found = value if isinstance(value, device) else device(value)
     if found.type == "cpu":
         return cpu
@@ -66,10 +83,10 @@ def resolve(value) -> device:
     raise RuntimeError(f"device {found}: flambeau has no {found.type} device on this machine; expected cpu or meta")
 
 
-def set_default_device(value) -> None:
-    """Make new tensors lie on ``value`` unless they are told otherwise."""
+def set_default_device(device) -> None:
+    """Make new tensors lie on ``device`` unless they are told otherwise."""
     global _default
-    _default = cpu if value is None else resolve(value)
+    _default = cpu if device is None else resolve(device)
 
 
 class _Constant:

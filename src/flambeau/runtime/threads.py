@@ -58,23 +58,23 @@ def get_num_threads() -> int:
     return _num_threads
 
 
-def set_num_threads(number: int) -> None:
-    """Let parallel phases use ``number`` threads from now on; it may exceed the number of processors.
+def set_num_threads(num: int) -> None:
+    """Let parallel phases use ``num`` threads from now on; it may exceed the num of processors.
 
-    Waits for a running program to end. Raises RuntimeError unless ``number`` is a positive int, and inside an
+    Waits for a running program to end. Raises RuntimeError unless ``num`` is a positive int, and inside an
     item of a parallel phase.
     """
     global _num_threads
-    if not isinstance(number, int) or isinstance(number, bool):
-        raise RuntimeError(f"set_num_threads expects an int, but got {type(number).__name__}")
-    if number < 1:
-        raise RuntimeError(f"set_num_threads expects a positive integer, but got {number}")
+    if not isinstance(num, int) or isinstance(num, bool):
+        raise RuntimeError(f"set_num_threads expects an int, but got {type(num).__name__}")
+    if num < 1:
+        raise RuntimeError(f"set_num_threads expects a positive integer, but got {num}")
     with _exclusive():
         if isinstance(_pool, _Pool) and _pool.is_busy():
             raise RuntimeError("set_num_threads cannot be called by an item of a parallel phase")
-        if number != get_num_threads():
+        if num != get_num_threads():
             _stop_pool()
-        _num_threads = number
+        _num_threads = num
 
 
 def parallel_call(function: int, args: int, items: int) -> None:
