@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 from ..compiler import reference
 from ..compiler.graph import expand
@@ -21,13 +22,14 @@ _programs: dict = {}
 class Entry:
     """What is known of a window's structure: its graph, how often it was seen, its compiled program."""
 
-    __slots__ = ("graph", "nbytes", "seen", "program")
+    __slots__ = ("graph", "nbytes", "seen", "program", "refused")
 
     def __init__(self, graph):
         self.graph = graph
         self.nbytes = sum(graph.sizes)
         self.seen = 0
         self.program = None
+        self.refused = False  # the compiler failed on it
 
 
 def run_window(window) -> None:
@@ -44,15 +46,16 @@ def run_window(window) -> None:
     if log.watching:
         log.sites[_window.user_line()] += 1
     if entry.program is None and worth_compiling(entry):
-        entry.program = _compile(entry.graph)
-        note_program(entry.program, _window.user_line() if log.watching else None)
+        _compile(entry)
     if entry.program is not None:
         try:
-            entry.program.run(inputs, outputs, scalars, sites)
-            log.compiled_windows += 1
-            return
+            reserved = entry.program.reserve(inputs, outputs)
         except OutOfMemoryError:
-            pass  # nothing has run yet: one operation at a time needs less, and saves what it can
+            pass  # one operation at a time needs less, and saves what it can
+        else:
+            log.compiled_windows += 1
+            entry.program.execute(reserved, inputs, outputs, scalars, sites)
+            return
     reference.execute(entry.graph, inputs, outputs, scalars, sites, _kernels())
 
 
@@ -61,7 +64,7 @@ def worth_compiling(entry: Entry) -> bool:
 
     It depends on what was seen before, never on time.
     """
-    return not NUMPY_ONLY and (entry.seen >= COMPILE_AT or entry.nbytes >= LARGE_BYTES)
+    return not (NUMPY_ONLY or entry.refused) and (entry.seen >= COMPILE_AT or entry.nbytes >= LARGE_BYTES)
 
 
 def _kernels():
@@ -72,9 +75,17 @@ def _kernels():
     return single
 
 
-def _compile(graph):
+def _compile(entry: Entry) -> None:
+    """Compile a window. What the compiler cannot do is said once and computed by the reference backend: slower, and right."""
     from ..compiler.targets.cpu.program import Compiled
-    return Compiled(graph)
+    try:
+        entry.program = Compiled(entry.graph)
+    except Exception as error:
+        entry.refused = True
+        warnings.warn(f"flambeau: a window was not compiled and runs operation by operation ({type(error).__name__}: {error})",
+                      RuntimeWarning, stacklevel=2)
+        return
+    note_program(entry.program, _window.user_line() if log.watching else None)
 
 
 def _remember(key, entry: Entry) -> Entry:

@@ -54,7 +54,14 @@ class Compiled:
         _Planner(self).plan()
 
     def run(self, inputs, outputs, scalars, sites) -> None:
-        """Execute on the storages' memory; ``IndexError`` where a gather was out of range."""
+        """Reserve memory, then execute."""
+        self.execute(self.reserve(inputs, outputs), inputs, outputs, scalars, sites)
+
+    def reserve(self, inputs, outputs):
+        """Memory for results and temporaries: the addresses that a run needs, and what keeps temporaries alive.
+
+        ``OutOfMemoryError`` leaves the results without memory, and nothing has run.
+        """
         bases = [storage.buffer.address + storage.base for storage in inputs]
         try:
             for i in self.output_numbers:
@@ -62,26 +69,27 @@ class Compiled:
                 if storage.buffer is None:
                     storage.buffer = memory.allocate(storage.nbytes)
                 bases.append(storage.buffer.address)
-            held, arena, scratch = self._allocate(bases)
+            held = [memory.allocate(nbytes) for nbytes in self.own_buffers]
+            arena = memory.allocate(self.arena_bytes) if self.arena_bytes else None
+            scratch = memory.allocate(self.scratch * get_num_threads()) if self.scratch else None
         except memory.OutOfMemoryError:
             for i in self.output_numbers:
                 outputs[i].buffer = None
             raise
+        for buffer in held:
+            bases.append(buffer.address)
+        bases += (arena.address if arena else 0, scratch.address if scratch else 0)
+        return bases, held, arena, scratch
+
+    def execute(self, reserved, inputs, outputs, scalars, sites) -> None:
+        """Run on reserved memory; ``IndexError`` where a gather was out of range."""
+        bases, held, _, _ = reserved
         if self.native is not None:
             self.native.run(bases, [scalars[i] for i in self.scalar_numbers] if self.scalar_numbers else ())
         else:
             self._run_segments(bases, inputs, outputs, held, scalars, sites)
         if self.errors is not None and self.errors != self.no_errors:
             self._raise(outputs, sites)
-
-    def _allocate(self, bases: list[int]):
-        """Temporaries, given as they are needed alive until the run ends; their addresses join ``bases``."""
-        held = [memory.allocate(nbytes) for nbytes in self.own_buffers]
-        arena = memory.allocate(self.arena_bytes) if self.arena_bytes else None
-        scratch = memory.allocate(self.scratch * get_num_threads()) if self.scratch else None
-        bases += [buffer.address for buffer in held]
-        bases += (arena.address if arena else 0, scratch.address if scratch else 0)
-        return held, arena, scratch
 
     def _run_segments(self, bases, inputs, outputs, held, scalars, sites) -> None:
         failure, faulty = None, set()
