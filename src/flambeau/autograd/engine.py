@@ -47,6 +47,11 @@ class _Run:
 _running = threading.local()
 
 
+def backward_runs() -> bool:
+    """Whether a backward pass is under way in this thread."""
+    return bool(_running.__dict__.get("stack"))
+
+
 def current_run() -> _Run:
     """The backward pass that is calling a hook."""
     return _running.stack[-1]

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from ..autograd.engine import backward_runs
 from ..tensor import Tensor, make
 from . import copying, creation, differentiation, filling, scattering, slicing
 from .batching import RULES, BatchedTensor, batch_size, batched, beneath, body_of, expanded
 from .batching_lift import _operand, neighbours, padded, samples
 from .gathering import checked_shape, indexed_shape, result_place
-from .transformed import Transformed, active
+from .transformed import DataDependent, Transformed, active
 
 
 def rule(*functions):
@@ -27,13 +28,13 @@ def rule(*functions):
 def writable(name: str, target: Tensor, level: int, others) -> Tensor:
     """The batch that is written to when samples of it are.
 
-    A tensor that all samples share cannot take their different values: RuntimeError; but one that an operator's own body has just
-    made becomes a batch.
+    A tensor that all samples share cannot take their different values: RuntimeError; but one that an operator's own body or gradient
+    has just made becomes a batch.
     """
     value = beneath(target, level)
     if value is not None:
         return value
-    if any(kind.number == level for kind in active.levels):
+    if any(kind.number == level for kind in active.levels) and not backward_runs():
         raise RuntimeError(
             f"vmap: inplace arithmetic(self, *extra_args) is not possible because there exists a Tensor `other` in extra_args that has "
             f"more elements than `self`. This happened due to `other` being vmapped over but `self` not being vmapped over in a vmap: "
@@ -50,6 +51,8 @@ def spread_over_batch(target: Tensor, level: int, size: int) -> Tensor:
         spec = target._spec
         distance = (target._offset - base._offset) // spec.dtype.itemsize
         value = _strided(whole, (size, *spec.shape), (whole._spec.stride[0], *spec.stride), distance)
+    elif not isinstance(target, Transformed) and target._storage.nbytes > target._spec.nbytes:
+        raise DataDependent("vmap: a part of a tensor is written to that is not known as its view")
     else:
         value = _copies(_same(target), size)
     target.__class__ = BatchedTensor
@@ -89,7 +92,10 @@ def _(level, self, src, non_blocking=False):
 
 @rule(copying.raw_copy)
 def _(level, target, source):
-    copying.raw_copy(writable("copy_", target, level, (source,)), _operand(source, level, target.ndim, None))
+    whole = beneath(target, level)
+    if whole is None:  # made by the function that writes it
+        whole = spread_over_batch(target, level, batch_size(level, source))
+    copying.raw_copy(whole, _operand(source, level, target.ndim, None))
     return target
 
 
@@ -135,6 +141,13 @@ def _(level, target, indices, source, dims, reduce, wrap=False):
 def _(level, x, key, node_name):
     value = beneath(x, level)
     return batched(slicing.view_at(value, (*slicing.whole(value.shape[:1]), *key), node_name), level)
+
+
+@rule(slicing.placed)
+def _(level, x, shape, key, tracked=False):
+    value = beneath(x, level)
+    size = value.shape[0]
+    return batched(slicing.placed(value, (size, *shape), (*slicing.whole((size,)), *key), tracked), level)
 
 
 # -- history -------------------------------------------------------------------------------------------------------------

@@ -14,7 +14,7 @@ from .batching import BatchedTensor, batched, beneath, expanded
 from .creation import zeros
 from .gradient import bind, run_gradient
 from .inplace import InplaceOperator
-from .nested_gradients import gradients, leaf, levels_in
+from .nested_gradients import gradients, leaf, levels_in, without_history
 from .operator import Operator, Rule, placeholders
 from .transformed import Transformed, arguments_of, body_of, map_tensors, operator_of, tensors_in
 from .view_operator import ViewOperator
@@ -168,7 +168,7 @@ def _tangents(op: Operator, values, pairs, outputs: list, single: bool) -> list:
     try:
         above = [leaf(zeros(tuple(o.shape), dtype=o.dtype), levels) if flag else None for o, flag in zip(outputs, open_)]
         numbers = op.split(values)[1]
-        saved = bind(rule, iter(primals), iter(numbers), [o.detach() if not create_graph else o for o in outputs])
+        saved = bind(rule, iter(primals), iter(numbers), [o if create_graph else without_history(o) for o in outputs])
         given = [zeros(tuple(o.shape), dtype=o.dtype) if a is None and op.zero_gradients else a for a, o in zip(above, outputs)]
         results = run_gradient(rule, given, saved, [p._spec for p in primals])
         wanted = [a for a in above if a is not None]
@@ -299,6 +299,12 @@ def _only_linear(name: str, reduce: str) -> None:
 def _(level, x, key, node_name):
     primal, tangent = parts(x, level)
     return _result(slicing.view_at(primal, key, node_name), slicing.view_at(tangent, key, node_name), level)
+
+
+@_rule(slicing.placed)
+def _(level, x, shape, key, tracked=False):
+    primal, tangent = parts(x, level)
+    return _result(slicing.placed(primal, shape, key, tracked), slicing.placed(tangent, shape, key, tracked), level)
 
 
 @_rule(differentiation.detach)

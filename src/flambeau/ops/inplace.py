@@ -359,6 +359,7 @@ def publish_inplace(functional: Operator, names, namespace) -> InplaceOperator:
     op = InplaceOperator(functional)
     for i, name in enumerate(names):
         function = _function(op, name + "_")
+        function.operator = op
         if i == 0:
             op.function = function
         setattr(Tensor, name + "_", function)
