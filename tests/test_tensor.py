@@ -172,6 +172,9 @@ def test_switches():
 
 
 def test_importing_brings_no_library():
-    code = "import sys, flambeau; print([m for m in sys.modules if m.startswith('flambeau.') and m.split('.')[1] in ('nn', 'optim', 'vision')])"
+    code = (
+        "import sys, flambeau; print([m for m in sys.modules "
+        "if m.startswith('flambeau.') and m.split('.')[1] in ('nn', 'optim', 'vision')])"
+    )
     found = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
     assert found.stdout.strip() == "[]"

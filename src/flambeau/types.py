@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Union
+from typing import Any
 
 from .dtypes import dtype
 from .lazy.spec import Size
@@ -12,10 +12,10 @@ from .ops.storages import UntypedStorage as Storage
 from .runtime.devices import device
 from .tensor import Tensor
 
-Number = Union[int, float, bool]
-Device = Union[device, str, int, None]
-FileLike = Union[str, os.PathLike, Any]
+Number = int | float | bool
+Device = device | str | int | None
+FileLike = str | os.PathLike | Any
 
-_int, _float, _bool, _complex, _dtype, _device, _size = int, float, bool, complex, dtype, device, Union[Size, list, tuple]
+_int, _float, _bool, _complex, _dtype, _device, _size = int, float, bool, complex, dtype, device, Size | list | tuple
 
 __all__ = ["Device", "FileLike", "Number", "Sequence", "Storage", "Tensor"]

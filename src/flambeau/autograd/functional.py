@@ -67,7 +67,8 @@ def _rows(output: Tensor, values: tuple, create_graph: bool, strict: bool) -> tu
     for k in range(output.numel()):
         if not output.requires_grad:
             if strict:
-                raise RuntimeError(f"Output {k} of the user-provided function is independent of all inputs. This is not allowed in strict mode.")
+                raise RuntimeError(f"Output {k} of the user-provided function is independent of all inputs. "
+                                   "This is not allowed in strict mode.")
             found = [None] * len(values)
         else:
             found = grad(flat[k], values, retain_graph=True, create_graph=create_graph, allow_unused=True)
@@ -141,7 +142,8 @@ def _leaves(inputs, create_graph: bool) -> tuple[bool, tuple]:
     for i, x in enumerate(values):
         if not isinstance(x, Tensor):
             raise TypeError(
-                f"The inputs given to the function must be either a Tensor or a tuple of Tensors but the value at index {i} has type {type(x)}."
+                "The inputs given to the function must be either a Tensor or a tuple of Tensors but the value "
+                f"at index {i} has type {type(x)}."
             )
     if create_graph:
         return single, tuple(x.view_as(x) if x.requires_grad else x.detach().requires_grad_() for x in values)
@@ -193,7 +195,8 @@ def _gradients(name: str, outputs: tuple, values: tuple, v: tuple, create_graph:
         found = grad([o for o, _ in roots], values, [g for _, g in roots], retain_graph=True, create_graph=create_graph, allow_unused=True)
     for i, g in enumerate(found):
         if g is None and strict:
-            raise RuntimeError(f"{name}: the result of the user-provided function is independent of input {i}. This is not allowed in strict mode.")
+            raise RuntimeError(f"{name}: the result of the user-provided function is independent of input {i}. "
+                               "This is not allowed in strict mode.")
     return tuple(x.new_zeros(x.shape) if g is None else g for g, x in zip(found, values))
 
 

@@ -139,7 +139,8 @@ def _check_inputs(inputs: tuple) -> None:
         if any(st == 0 and sz > 1 for st, sz in zip(x.stride(), x.shape)):
             raise RuntimeError(
                 f"The {i}th input has a dimension with stride 0. gradcheck only supports inputs that are non-overlapping to be "
-                "able to compute the numerical gradients correctly. You should call .contiguous on the input before passing it to gradcheck."
+                "able to compute the numerical gradients correctly. You should call .contiguous on the input before "
+                "passing it to gradcheck."
             )
         x.retain_grad()
 
@@ -158,7 +159,8 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_dtypes, fast) -> Non
             if np.abs(a - b).max(initial=0.0) > nondet_tol:
                 raise GradcheckError(
                     "Backward is not reentrant, i.e., running backward with same input and grad_output multiple times gives "
-                    f"different values, although analytical gradient matches numerical gradient. The tolerance for nondeterminism was {nondet_tol}."
+                    "different values, although analytical gradient matches numerical gradient. The tolerance for "
+                    f"nondeterminism was {nondet_tol}."
                 )
             if fast:
                 weights = np.random.default_rng(0).standard_normal(n.shape[-1])

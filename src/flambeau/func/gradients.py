@@ -52,7 +52,8 @@ def _vjp(func: Callable, primals: tuple, has_aux: bool):
             )
         for i, (c, o) in enumerate(zip(given, outputs)):
             if c.shape != o.shape:
-                raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {c.shape} and output[{i}] has a shape of {o.shape}.")
+                raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {c.shape} and output[{i}] "
+                                   f"has a shape of {o.shape}.")
         enabled = is_grad_enabled() if create_graph is None else create_graph
         keep = enabled and (others or any(c.requires_grad for c in given))
         found = gradients(outputs, leaves, given, levels, keep)
@@ -102,7 +103,8 @@ def _grad_and_value(func: Callable, argnums, has_aux: bool, args: tuple, kwargs:
     if not isinstance(result, Tensor):
         raise RuntimeError(f"Expected f(*args) to return a tensor with scalar output, got {type(result)}")
     if result.ndim:
-        raise RuntimeError(f"Expected f(*args) to return a tensor with scalar output, got tensor with {result.ndim} dims. Maybe you meant to "
+        raise RuntimeError(f"Expected f(*args) to return a tensor with scalar output, got tensor with {result.ndim} dims. "
+                           "Maybe you meant to "
                            "use the vjp or jacrev APIs instead?")  # fmt: skip
     others = outer and reaches_others([result], leaves)
     with enable_grad():

@@ -88,7 +88,8 @@ def _check_names(module, given: dict, places: dict, strict: bool) -> None:
             )
     if unexpected:
         name = unexpected[0]
-        raise AttributeError(f"{type(module).__name__} has no attribute `{name.rpartition('.')[2]}` (for the name {name!r} given to functional_call)")
+        raise AttributeError(f"{type(module).__name__} has no attribute `{name.rpartition('.')[2]}` "
+                             f"(for the name {name!r} given to functional_call)")
 
 
 def _tied(given: dict, places: dict) -> dict:

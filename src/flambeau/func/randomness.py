@@ -120,7 +120,8 @@ def _fill(func, level, args, kwargs):
     target = beneath(args[0], level.number)
     if target is None:
         raise RuntimeError(
-            f"vmap: we do not support calling out variants of random operations, or writing to a tensor that is not batched, with randomness "
+            "vmap: we do not support calling out variants of random operations, or writing to a tensor that is not "
+            "batched, with randomness "
             f"'different': {func.__name__}"
         )
     if any(beneath(t, level.number) is not None for t in tensors_in((args[1:], kwargs))):

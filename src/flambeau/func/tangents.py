@@ -52,7 +52,8 @@ def _check(x: Any, t: Any) -> None:
     if t.dtype.category < 2:
         raise ValueError(f"Expected tangent to be floating point or complex, but got: {t.dtype}")
     if x.shape != t.shape:
-        raise RuntimeError(f"jvp(f, primals, tangents): Expected tangents to have the shapes of primals, got {list(t.shape)} for {list(x.shape)}")
+        raise RuntimeError("jvp(f, primals, tangents): Expected tangents to have the shapes of primals, "
+                           f"got {list(t.shape)} for {list(x.shape)}")
 
 
 def _split(out: Any, level: int, strict: bool):

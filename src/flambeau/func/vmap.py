@@ -77,7 +77,8 @@ def _arguments(func: Callable, in_dims: Any, args: tuple):
     if not sizes:
         raise ValueError(f"{call}: at least one input must be batched: every in_dim is None")
     if len(set(sizes)) > 1:
-        raise ValueError(f"vmap: Expected all tensors to have the same size in the mapped dimension, got sizes {sizes} for the mapped dimension")
+        raise ValueError("vmap: Expected all tensors to have the same size in the mapped dimension, "
+                         f"got sizes {sizes} for the mapped dimension")
     return leaves, structure, dims, sizes[0]
 
 

@@ -120,7 +120,7 @@ def sample_by_sample(func, level: int, args, kwargs):
     for i in range(size):
         taken: list = []
 
-        def sample(t):
+        def sample(t, i=i, taken=taken):
             value = beneath(t, level)
             if value is None:
                 return t

@@ -129,7 +129,8 @@ def elementwise(schema: str, function, *, rule="same", lowering: str | None = No
     ``function`` is its NumPy meaning on arrays of the compute type. ``rule`` names how dtypes go: ``same`` (promoted),
     ``float`` (integers become the default dtype), ``compare``/``test`` (bool result), or a function
     ``rule(op, values) -> (compute dtype, result dtype)``. ``lowering`` is the kernel generator's name of it.
-    ``inplace`` gives ``name_`` as a function and a method, ``"method"`` as a method alone. ``refuse`` names kinds of dtype ('b', 'i', 'f', 'c') that PyTorch refuses.
+    ``inplace`` gives ``name_`` as a function and a method, ``"method"`` as a method alone. ``refuse`` names kinds of
+    dtype ('b', 'i', 'f', 'c') that PyTorch refuses.
     """
     chosen = _guarded(RULES[rule] if isinstance(rule, str) else rule, refuse)
     op = Operator(schema, infer=infer or _infer(chosen), reference=map_reference(function))

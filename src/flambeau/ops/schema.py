@@ -157,7 +157,7 @@ def normalize(function: str, position: int, parameter: Parameter, value):
 
 def spread(values):
     """``f(2, 3)`` and ``f((2, 3))`` alike."""
-    if len(values) == 1 and (values[0] is None or isinstance(values[0], (tuple, list)) or isinstance(values[0], Tensor)):
+    if len(values) == 1 and (values[0] is None or isinstance(values[0], (tuple, list, Tensor))):
         return values[0]
     return values
 
