@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
 
-from .ops.overrides import TorchFunctionMode, _overriding, modes, offer
+from .ops import NAMESPACES
+from .ops.overrides import TorchFunctionMode, _overriding, modes, offer, operators
 from .tensor import Tensor
 
-__all__ = ["BaseTorchFunctionMode", "TorchFunctionMode", "handle_torch_function", "has_torch_function", "is_tensor_like", "is_tensor_method_or_property"]
+__all__ = ["BaseTorchFunctionMode", "TorchFunctionMode", "get_ignored_functions", "get_overridable_functions", "get_testing_overrides",
+           "handle_torch_function", "has_torch_function", "is_tensor_like", "is_tensor_method_or_property", "resolve_name"]
 
 
 class BaseTorchFunctionMode(TorchFunctionMode):
@@ -45,5 +48,54 @@ def is_tensor_like(inp: Any) -> bool:
 def is_tensor_method_or_property(func: Callable) -> bool:
     """Whether it is found on Tensor."""
     return getattr(Tensor, getattr(func, "__name__", ""), None) is func or getattr(func, "__name__", "") == "__get__"
+
+
+def _is_overridable(function: Any) -> bool:
+    if hasattr(function, "operator") or hasattr(function, "__wrapped__"):
+        return True
+    return any(op.function is function for op in operators)
+
+
+def get_overridable_functions() -> dict[Any, list[Callable]]:
+    """The functions that classes and modes can take over, by the name of the namespace they are in (or Tensor)."""
+    found: dict[Any, list[Callable]] = {
+        namespace: [f for f in functions.values() if _is_overridable(f)] for namespace, functions in NAMESPACES.items()
+    }
+    found[Tensor] = [f for f in vars(Tensor).values() if _is_overridable(f)]
+    return found
+
+
+def get_ignored_functions() -> set[Callable]:
+    """Public functions that are never offered to ``__torch_function__``."""
+    return {f for functions in NAMESPACES.values() for f in functions.values() if callable(f) and not _is_overridable(f)}
+
+
+def get_testing_overrides() -> dict[Callable, Callable]:
+    """For each function that can be taken over a function of the same signature that gives -1."""
+
+    def standing_for(function: Callable) -> Callable:
+        def stand_in(*args: Any, **kwargs: Any) -> int:
+            return -1
+
+        try:
+            stand_in.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
+        except ValueError:
+            pass
+        return stand_in
+
+    return {f: standing_for(f) for functions in get_overridable_functions().values() for f in functions}
+
+
+def resolve_name(f: Callable) -> str | None:
+    """The name under which users know a function, as ``torch.Tensor.add``; None for what cannot be taken over."""
+    if _is_overridable(f):
+        for namespace, functions in NAMESPACES.items():
+            for name, function in functions.items():
+                if function is f:
+                    return f"torch.{name}" if namespace == "torch" else f"torch.{namespace}.{name}"
+        for name, method in vars(Tensor).items():
+            if method is f:
+                return f"torch.Tensor.{name}"
+    return None
 
 

@@ -319,7 +319,8 @@ class Tensor:
     @property
     def data(self) -> Tensor:
         """The same memory without history; writes to it are not seen by autograd."""
-        return make(self._storage, self._spec.plain, self._offset)
+        plain = make(self._storage, self._spec.plain, self._offset)
+        return as_subclass(plain, type(self)) if self._spec.override else plain
 
     @data.setter
     def data(self, value: Tensor) -> None:

@@ -47,6 +47,10 @@ class Parameter(Tensor, metaclass=_ParameterMeta):
 
     def __reduce_ex__(self, protocol: Any):
         # Hooks are never saved; the empty mapping keeps the argument list that PyTorch's files have.
+        if self.__dict__:
+            from .._utils import _rebuild_parameter_with_state
+
+            return _rebuild_parameter_with_state, (self.data, self.requires_grad, OrderedDict(), dict(self.__dict__))
         return _rebuild_parameter, (self.data, self.requires_grad, OrderedDict())
 
     # Operators on parameters give plain tensors.

@@ -209,6 +209,7 @@ def _read(self, index):
 
 
 get_item.__wrapped__ = _read
+get_item.__name__ = "__getitem__"
 Tensor.__getitem__ = get_item
 
 
@@ -244,6 +245,7 @@ def _write(self, index, value):
 
 
 set_item.__wrapped__ = _write
+set_item.__name__ = "__setitem__"
 Tensor.__setitem__ = set_item
 
 

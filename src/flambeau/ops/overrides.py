@@ -17,11 +17,13 @@ class _Modes(threading.local):
 
 modes = _Modes()
 OPERATORS: dict = {}
+operators: list = []  # all of them: two may share a name
 
 
 def remember(op) -> None:
     """Know an operator by its public name."""
     OPERATORS[op.name] = op
+    operators.append(op)
 
 
 def in_key(key) -> bool:
@@ -77,15 +79,17 @@ def active(values) -> bool:
 
 
 def dispatch(op, values, out=None):
-    """Offer the call of an operator to modes and classes."""
+    """Offer the call of an operator to modes and classes, without arguments that have their defaults."""
     kwargs = {} if out is None else {"out": out}
-    positional = []
+    positional, given = [], 0
     for p, v in zip(op.parameters, values):
-        if p.keyword_only:
-            kwargs[p.name] = v
-        else:
+        default = not p.required and (v is p.default or (v.__class__ is p.default.__class__ and v == p.default))
+        if not p.keyword_only:
             positional.append(v)
-    return offer(op.function, tuple(positional), kwargs)
+            given = given if default else len(positional)
+        elif not default:
+            kwargs[p.name] = v
+    return offer(op.function, tuple(positional[:given]), kwargs)
 
 
 def offer(public, args, kwargs):
@@ -137,23 +141,33 @@ class DisableTorchFunctionSubclass:
         modes.disabled = self._previous
 
 
-suspended: list[dict] = []  # the rules of all operators, one entry a mode that is on
+suspended = 0  # how many modes are on, in all threads
+_lock = threading.Lock()
 
 
 def _suspend_rules() -> None:
     """Send every call through the general path, which asks modes: known signatures would pass them by."""
-    kept = {}
-    for op in OPERATORS.values():
-        for known in (op.rules, getattr(op, "quick", None)):
-            if known:
-                kept[id(known)] = (known, dict(known))
-                known.clear()
-    suspended.append(kept)
+    global suspended
+    with _lock:
+        suspended += 1
+        if suspended > 1:
+            return
+        for op in operators:
+            op.aside.update(op.rules)
+            op.rules.clear()
+            if hasattr(op, "quick"):
+                op.quick.clear()
 
 
 def _resume_rules() -> None:
-    for known, rules in suspended.pop().values():
-        known.update(rules)
+    global suspended
+    with _lock:
+        suspended -= 1
+        if suspended:
+            return
+        for op in operators:
+            op.rules.update(op.aside)
+            op.aside.clear()
 
 
 class TorchFunctionMode:

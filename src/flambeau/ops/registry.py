@@ -51,6 +51,8 @@ def function(namespace: str | None = "torch", *, method: bool | str = False, nam
                 setattr(Tensor, exported, bound)
         if isinstance(method, str):
             setattr(Tensor, method, bound)
+            if namespace is None:
+                public.__name__ = method
         return public
 
     return declare

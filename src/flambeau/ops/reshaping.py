@@ -93,6 +93,7 @@ def view_(self, *shape, dtype=None, size=None):
 def quick(name: str, op, general):
     """The method ``name``: views seen before at once, anything else through ``general``."""
     rules, show = op.rules, op.show
+    general.__name__ = name
 
     @functools.wraps(general)
     def method(self, *shape, **options):

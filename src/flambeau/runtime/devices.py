@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import threading
 
+import threading
+
 _KNOWN = ("cpu", "meta", "cuda", "mps", "xpu", "hpu", "privateuseone", "mtia", "xla", "ipu", "vulkan")
 
 

@@ -1,0 +1,36 @@
+"""Tensors as instances of subclasses of Tensor."""
+
+from __future__ import annotations
+
+from .. import tensor as _tensor
+from ..tensor import Tensor, make
+from .overrides import DisableTorchFunctionSubclass
+
+
+def _check_class(name: str, cls) -> None:
+    if not (isinstance(cls, type) and issubclass(cls, Tensor)):
+        raise TypeError(f"{name}(): cls must be a type that inherits from Tensor, got {cls!r}")
+
+
+def as_subclass(self, cls):
+    """A view of the whole tensor as an instance of ``cls``, a subclass of Tensor; gradients flow back."""
+    _check_class("as_subclass", cls)
+    with DisableTorchFunctionSubclass():
+        viewed = self.view(self.shape)
+    return viewed if cls is Tensor else _tensor.as_subclass(viewed, cls)
+
+
+Tensor.as_subclass = as_subclass
+
+
+def _make_subclass(cls, data, require_grad=False, **options):
+    """A leaf of the class ``cls`` over the memory of ``data``."""
+    _check_class("_make_subclass", cls)
+    for name, value in options.items():
+        if value:
+            raise NotImplementedError(f"flambeau: _make_subclass: argument {name} is not supported yet")
+    leaf = _tensor.as_subclass(make(data._storage, data._spec.plain, data._offset), cls)
+    return leaf.requires_grad_(True) if require_grad else leaf
+
+
+Tensor._make_subclass = staticmethod(_make_subclass)
