@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import warnings
 
-from . import overhead, processes, rows_and_chains, training
+from . import operators, overhead, processes, rows_and_chains, training
 from .measure import Row, table
 
 GROUPS = {
@@ -15,6 +15,7 @@ GROUPS = {
     "import": processes.import_rows,
     "compiles": processes.compile_rows,
     "mnist": processes.mnist_rows,
+    "operators": operators.rows,
 }
 
 

@@ -89,6 +89,12 @@ class Pool(NamedTuple):
     divisor: int | None = None
 
 
+class ScatterPlanes(NamedTuple):
+    """Zeros ``(batch, channels, *sizes)`` with each value of ``(batch, channels, ...)`` added at its flat position in its plane."""
+
+    sizes: tuple[int, ...]
+
+
 class Positions(NamedTuple):
     """``0, 1, ..., size - 1`` as int64: never stored, loop nests know where they are."""
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..compiler.plans import Pool
+from ..compiler.plans import Pool, ScatterPlanes
 from ..compiler.reference import widen
 from ..dtypes import int64
 from ..lazy.spec import count, dense
@@ -53,7 +53,7 @@ def _reference_scatter(code, arrays, numbers):
 
 
 def _infer_scatter(op, specs, values):
-    return (dense(_outputs(specs[0].shape, values[2]), specs[0].dtype, specs[0].device),), None
+    return (dense(_outputs(specs[0].shape, values[2]), specs[0].dtype, specs[0].device),), ScatterPlanes(tuple(values[2]))
 
 
 def _primitive(schema: str, infer, reference):

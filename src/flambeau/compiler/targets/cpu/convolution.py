@@ -61,12 +61,13 @@ def lower(operation) -> Lowered | None:
     """The tasks of a convolution in float32 or float64."""
     plan = operation.code.extra
     specs = [*(v.spec for v in operation.inputs), *operation.code.outputs]
-    if specs[0].dtype.name not in ir.ITEMSIZE or not all(prod(s.shape) for s in specs):
+    # (Un)folding has the same plan and one operand.
+    if len(specs) != 3 or specs[0].dtype.name not in ir.ITEMSIZE or not all(prod(s.shape) for s in specs):
         return None
     return _lower_weight(operation, plan) if plan.kind == "weight" else _lower_stencil(operation, plan)
 
 
-def _three(values, fill) -> tuple:
+def xyz(values, fill) -> tuple:
     """``values`` of one to three dimensions as x, y, z: a plane's rows are x, a line's elements are z."""
     values = tuple(values)
     return {1: (fill, fill, *values), 2: (values[0], fill, *values[1:]), 3: values}[len(values)]
@@ -74,14 +75,14 @@ def _three(values, fill) -> tuple:
 
 def _window(plan: Convolution, kernel):
     """Kernel sizes, strides, padding before, and dilation as x, y, z."""
-    return (_three(kernel, 1), _three(plan.stride, 1), _three([before for before, _ in plan.padding], 0), _three(plan.dilation, 1))
+    return (xyz(kernel, 1), xyz(plan.stride, 1), xyz([before for before, _ in plan.padding], 0), xyz(plan.dilation, 1))
 
 
-def _strides(spec) -> tuple[int, ...]:
+def strides_xyz(spec) -> tuple[int, ...]:
     """Bytes from one element to the next along batch, channels, x, y and z."""
     size = spec.dtype.itemsize
     steps = [0 if n == 1 else s * size for n, s in zip(spec.shape, spec.stride)]
-    x, y, z = _three(steps[2:], 0)
+    x, y, z = xyz(steps[2:], 0)
     # The distance of single elements does not matter: any that needs no gathering will do.
     return (steps[0], steps[1], x, y, z if spec.shape[-1] > 1 else size)
 
@@ -152,18 +153,18 @@ def _output_geometry(x, weight, plan: Convolution, result):
     """Dims of the input, the step of results, and the one phase of the output."""
     kernel, stride, pad, dilation = _window(plan, weight.shape[2:])
     dims = tuple(_Dim(n, s, p, (d * (k - 1)) // s)
-                 for n, s, p, d, k in zip(_three(x.shape[2:], 1), stride, pad, dilation, kernel))
+                 for n, s, p, d, k in zip(xyz(x.shape[2:], 1), stride, pad, dilation, kernel))
     taps = tuple((place, tuple(i * d for i, d in zip(place, dilation))) for place in product(*map(range, kernel)))
-    return dims, (1, 1, 1), [_Phase((0, 0, 0), _three(result.shape[2:], 1), taps)]
+    return dims, (1, 1, 1), [_Phase((0, 0, 0), xyz(result.shape[2:], 1), taps)]
 
 
 def _input_geometry(grad, weight, plan: Convolution, result):
     """Dims of the output's gradient, the step of results, and the phases of the input's gradient."""
     kernel, stride, pad, dilation = _window(plan, weight.shape[2:])
-    along = [_phases_along(n, s, p, d, k) for n, s, p, d, k in zip(_three(result.shape[2:], 1), stride, pad, dilation, kernel)]
+    along = [_phases_along(n, s, p, d, k) for n, s, p, d, k in zip(xyz(result.shape[2:], 1), stride, pad, dilation, kernel)]
     moves = [[move for _, _, taps in phases for _, move in taps] or [0] for phases in along]
     lowest = [min(*m, 0) for m in moves]
-    dims = tuple(_Dim(n, 1, -low, max(*m, 0) - low) for n, low, m in zip(_three(grad.shape[2:], 1), lowest, moves))
+    dims = tuple(_Dim(n, 1, -low, max(*m, 0) - low) for n, low, m in zip(xyz(grad.shape[2:], 1), lowest, moves))
     phases = []
     for chosen in product(*along):
         first, sizes, taps = zip(*chosen)
@@ -198,9 +199,9 @@ def _lower_stencil(operation, plan: Convolution) -> Lowered:
     lines = -(-(channels * channel_bytes + slack * itemsize) // 64) * 64
     line_row = -(-(columns + slack) // ir.lanes(dtype)) * ir.lanes(dtype) * itemsize
 
-    w_out, w_in, *w_places = _strides(weight)
+    w_out, w_in, *w_places = strides_xyz(weight)
     channel_step, row_step = (w_in, w_out) if plan.kind == "output" else (w_out, w_in)
-    result_strides = _strides(result)
+    result_strides = strides_xyz(result)
     steps, table = [], []
     for phase in phases:
         taps = np.array([(sum(i * s for i, s in zip(place, w_places)), _place(dims, blocks, plane, move, itemsize))
@@ -210,7 +211,7 @@ def _lower_stencil(operation, plan: Convolution) -> Lowered:
         start = sum(i * s for i, s in zip(phase.first, result_strides[2:]))
         table.append([steps[-1].ctypes.data, len(steps[-1]), *phase.sizes, start])
     phase_table = np.array(table, np.int64)
-    cells = _copy_cells(dims, blocks, _strides(source), source.shape[0], groups, channels, 0, Operand)
+    cells = _copy_cells(dims, blocks, strides_xyz(source), source.shape[0], groups, channels, 0, Operand)
     cells |= dict(weight=Operand(1), weight_group=weight.shape[0] // groups * w_out, weight_row=row_step, rows=rows,
                   result=Result(), result_n=result_strides[0], result_c=result_strides[1], result_group=rows * result_strides[1],
                   phases=phase_table.ctypes.data, phase_count=len(table), lines=lines, line_row=line_row)
@@ -229,7 +230,7 @@ def _lower_weight(operation, plan: Convolution) -> Lowered:
     dtype, itemsize = x.dtype.name, x.dtype.itemsize
     groups, batch = plan.groups, x.shape[0]
     channels, columns = x.shape[1] // groups, grad.shape[1] // groups
-    outputs = _three(grad.shape[2:], 1)
+    outputs = xyz(grad.shape[2:], 1)
     dims, _, (phase,) = _output_geometry(x, result, plan, grad)
     blocks = _cut(batch, groups, outputs, channels, dims, itemsize)
     plane, channel_bytes = _plane_bytes(blocks, dims, itemsize)
@@ -244,9 +245,9 @@ def _lower_weight(operation, plan: Convolution) -> Lowered:
     partial = -(-(len(places) + ir.most_rows()) * columns_row // 64) * 64
     images_item, parts = _share(batch, groups, partial, prod(outputs) * len(places) * columns)
 
-    g_n, g_c, g_x, g_y, g_z = _strides(grad)
+    g_n, g_c, g_x, g_y, g_z = strides_xyz(grad)
     joined = _is_joined(grad, outputs, (g_x, g_y, g_z), itemsize)
-    cells = _copy_cells(dims, blocks, _strides(x), batch, groups, channels, 1, Operand)
+    cells = _copy_cells(dims, blocks, strides_xyz(x), batch, groups, channels, 1, Operand)
     cells |= dict(grad=Operand(0), grad_n=g_n, grad_c=g_c, grad_group=columns * g_c, grad_x=g_x, grad_y=g_y, grad_z=g_z,
                   out_x=outputs[0], out_y=outputs[1], out_z=outputs[2], joined=int(joined), columns=columns, columns_row=columns_row,
                   place_count=len(places), places=places.ctypes.data, turned=turned, partial=Shared(), partial_item=partial,
