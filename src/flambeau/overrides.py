@@ -51,6 +51,8 @@ def is_tensor_method_or_property(func: Callable) -> bool:
 
 
 def _is_overridable(function: Any) -> bool:
+    if not callable(function):
+        return False
     if hasattr(function, "operator") or hasattr(function, "__wrapped__"):
         return True
     return any(op.function is function for op in operators)
@@ -79,8 +81,8 @@ def get_testing_overrides() -> dict[Callable, Callable]:
 
         try:
             stand_in.__signature__ = inspect.signature(function)  # type: ignore[attr-defined]
-        except ValueError:
-            pass
+        except (TypeError, ValueError):
+            pass  # it has none
         return stand_in
 
     return {f: standing_for(f) for functions in get_overridable_functions().values() for f in functions}

@@ -79,7 +79,6 @@ class Operator:
         self.rules: dict = {}  # signatures that the public function may use directly
         self.others: dict = {}  # signatures that need the general path
         self.aside: dict = {}  # ``rules``, while a mode asks for the general path always
-        self.aside: dict = {}  # ``rules``, while a mode asks for the general path always
         self.codes: dict = {}
         self.doc = (body.__doc__ if body is not None else None)
         self.function = None

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import threading
 
-import threading
-
 _KNOWN = ("cpu", "meta", "cuda", "mps", "xpu", "hpu", "privateuseone", "mtia", "xla", "ipu", "vulkan")
 
 
