@@ -348,10 +348,9 @@ def linear_cross_entropy(
     """``cross_entropy(linear(input, linear_weight, linear_bias), target)``.
 
     ``linear_weight`` is ``(C, in_features)``, or ``(C, d1, ..., in_features)`` for logits ``(N, C, d1,
-    ...)``.
+    ...)``. ``options`` say in which chunks PyTorch is to compute; no value depends on them, and here fusion
+    decides.
     """
-    if options is not None:
-        raise NotImplementedError("flambeau: linear_cross_entropy: argument options is not supported yet")
     classes = tuple(linear_weight.shape[:-1])
     _check_linear(input, linear_weight, linear_bias)
     if ignore_index is not None and target.is_floating_point():

@@ -256,7 +256,18 @@ def native_group_norm(input, weight, bias, N: int, C: int, HxW: int, group: int,
         )
     if not input.numel():
         return input.clone(), zeros((N, group), dtype=input.dtype), zeros((N, group), dtype=input.dtype)
-    return _as_input(input, _group_norm(input, weight, bias, group, eps)[:3])
+    y, center, scale, _ = _group_norm(input, weight, bias, group, eps)
+    if input.requires_grad:
+        center, scale = _group_statistics(input, group, eps)
+    return _as_input(input, (y, center, scale))
+
+
+def _group_statistics(input, groups: int, eps: float):
+    """The mean and the inverse standard deviation of each group, which have gradients of their own."""
+    rows = _groups(compute(input), groups)
+    center = mean(rows, 2, True)
+    shifted = rows - center
+    return center.squeeze(2), (mean(shifted * shifted, 2) + eps).rsqrt()
 
 
 # -- batches -------------------------------------------------------------------------------------------------

@@ -147,3 +147,21 @@ def logsumexp(input, dim, keepdim: bool = False, *, out=None):
 
 export("special", "logsumexp", logsumexp)
 __all__ = ["softmax", "log_softmax", "softmin", "logsumexp"]
+
+
+@function("nn.functional")
+def gumbel_softmax(logits, tau: float = 1, hard: bool = False, eps: float = 1e-10, dim: int = -1):
+    """A sample of the Gumbel-softmax distribution (https://arxiv.org/abs/1611.00712) of unnormalized log-probabilities.
+
+    ``hard`` gives one-hot samples, whose gradient is that of the soft ones. ``eps`` is an old argument without a meaning.
+    """
+    if eps != 1e-10:
+        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+    from .creation import empty_like, zeros_like
+
+    noise = -empty_like(logits).exponential_().log()
+    soft = softmax((logits + noise) / tau, dim)
+    if not hard:
+        return soft
+    chosen = soft.max(dim, keepdim=True)[1]
+    return zeros_like(logits).scatter_(dim, chosen, 1.0) - soft.detach() + soft
