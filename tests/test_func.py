@@ -53,8 +53,6 @@ def test_graphs_outside_are_kept():
 def test_only_scalars_have_a_gradient():
     with pytest.raises(RuntimeError, match="scalar"):
         flambeau.func.grad(lambda x: x)(flambeau.ones(2))
-    with pytest.raises(NotImplementedError, match="vmap"):
-        flambeau.func.vmap(cube)
 
 
 def test_calls_with_other_parameters():

@@ -21,8 +21,8 @@ def current_levels() -> tuple:
 def vjp(func: Callable, *primals: Any, has_aux: bool = False):
     """``(func(*primals), vjp_fn)``, and what else ``func`` gives with ``has_aux``.
 
-    ``vjp_fn(cotangents)`` is the product of ``cotangents`` (structured as the result) with the Jacobian: a tensor (or structure)
-    like the one primal, a tuple for several. Raises RuntimeError for structures and shapes that do not fit.
+    ``vjp_fn(cotangents)`` is the product of ``cotangents`` (structured as the result) with the Jacobian: a tuple with
+    one entry for each primal, structured like it. Raises RuntimeError for structures and shapes that do not fit.
     """
     return _vjp(func, primals, has_aux)
 
@@ -58,8 +58,7 @@ def _vjp(func: Callable, primals: tuple, has_aux: bool):
         keep = enabled and (others or any(c.requires_grad for c in given))
         found = gradients(outputs, leaves, given, levels, keep)
         found = [x.new_zeros(tuple(x.shape)) if g is None else g for g, x in zip(found, inputs)]
-        answer = unflatten(found, structure)
-        return answer[0] if len(answer) == 1 else answer
+        return unflatten(found, structure)
 
     shown = map_leaves(lambda t: t if others else without_history(t), result)
     return (shown, vjp_fn, aux) if has_aux else (shown, vjp_fn)
