@@ -11,7 +11,7 @@ from typing import Any
 
 from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor
-from .transformed import DataDependent, Transformed, arguments_of, body_of, map_tensors, operator_of, tensors_in
+from .transformed import DataDependent, Transformed, arguments_of, body_of, map_tensors, name_of, operator_of, tensors_in
 
 RULES: dict[Callable, Callable] = {}  # public function -> rule(level, *args, **kwargs)
 
@@ -91,7 +91,7 @@ def call(func, level: int, args, kwargs):
     if rule is not None:
         return rule(level, *args, **kwargs)
     if kwargs.get("out") is not None:
-        raise RuntimeError(f"vmap: {func.__name__}: out= is not supported with batched tensors, as it would have to hold every sample")
+        raise RuntimeError(f"vmap: {name_of(func)}: out= is not supported with batched tensors, as it would have to hold every sample")
     op = operator_of(func)
     try:
         if op is None:
@@ -99,23 +99,20 @@ def call(func, level: int, args, kwargs):
         from .batching_lift import apply
         return apply(op, level, arguments_of(op, args, kwargs))
     except DataDependent:
-        if func.__name__ in DYNAMIC:
+        if name_of(func) in DECIDING:
             raise
         return sample_by_sample(func, level, args, kwargs)
 
 
-# The shape of what they give depends on values: samples would not fit together.
-DYNAMIC = frozenset([
-    "nonzero", "argwhere", "masked_select", "unique", "unique_consecutive", "item", "tolist", "is_nonzero", "equal", "allclose",
-    "combinations",
-])  # fmt: skip
+# What they give is a Python value: no function can go on with several.
+DECIDING = frozenset(["item", "tolist", "is_nonzero", "equal", "allclose"])
 
 
 def sample_by_sample(func, level: int, args, kwargs):
     """Run ``func`` on every sample and stack the results: right for everything, and slow."""
     size = batch_size(level, (args, kwargs))
     if not size:
-        raise RuntimeError(f"vmap: {func.__name__}: there is no batching rule for an empty batch")
+        raise RuntimeError(f"vmap: {name_of(func)}: there is no batching rule for an empty batch")
     rows = []
     for i in range(size):
         taken: list = []
@@ -140,12 +137,12 @@ def _together(func, level: int, rows: list) -> Any:
         return first  # it was written in place
     if isinstance(first, Tensor):
         if any(r.shape != first.shape for r in rows):
-            raise DataDependent(f"vmap: {func.__name__}: the shape of the result depends on the values of the sample")
+            raise DataDependent(f"vmap: {name_of(func)}: the shape of the result depends on the values of the sample")
         from .joining import stack
         return batched(stack(rows), level)
     if isinstance(first, (tuple, list)):
         merged = [_together(func, level, list(column)) for column in zip(*rows)]
         return type(first)(*merged) if hasattr(first, "_fields") else type(first)(merged)
     if any(r != first for r in rows):
-        raise DataDependent(f"vmap: {func.__name__}: the result is not a tensor and differs from sample to sample")
+        raise DataDependent(f"vmap: {name_of(func)}: the result is not a tensor and differs from sample to sample")
     return first

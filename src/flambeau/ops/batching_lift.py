@@ -37,7 +37,7 @@ def apply(op: Operator, level: int, values):
     rule = PLANS.get(type(plan))
     if rule is not None:
         return _wrapped(rule(op, level, values), level)
-    return sample_by_sample(op.function, level, *_as_call(op, values))
+    return sample_by_sample(op.function or op, level, *_as_call(op, values))
 
 
 def _as_call(op: Operator, values) -> tuple:
@@ -252,7 +252,7 @@ def _dot(op, level, values):
 def _gather(op, level, values):
     input, index, dim = values
     size = batch_size(level, values)
-    return op.function(expanded(input, level, size), expanded(index, level, size), dim + 1)
+    return op(expanded(input, level, size), expanded(index, level, size), dim + 1)
 
 
 def _index(op, level, values):
@@ -260,13 +260,13 @@ def _index(op, level, values):
     size = batch_size(level, values)
     source = beneath(input, level)
     if source is not None and not any(beneath(i, level) is not None for i in indices) and neighbours(dims):
-        return op.function(source, indices, tuple([d + 1 for d in dims]), wrap)
+        return op(source, indices, tuple([d + 1 for d in dims]), wrap)
     rank = max(i.ndim for i in indices)
     positions = tuple([_operand(i, level, rank, None) for i in indices])
     if source is None:
-        result = op.function(input, positions, dims, wrap)
+        result = op(input, positions, dims, wrap)
         return result.movedim(dims[0], 0) if neighbours(dims) and dims[0] else result
-    result = op.function(source, (samples(size, rank), *positions), (0, *[d + 1 for d in dims]), wrap)
+    result = op(source, (samples(size, rank), *positions), (0, *[d + 1 for d in dims]), wrap)
     return from_front(result, rank, dims)
 
 

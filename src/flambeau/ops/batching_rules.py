@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..autograd.engine import backward_runs
+from ..lazy.spec import span
 from ..tensor import Tensor, make
-from . import copying, creation, differentiation, filling, scattering, slicing
+from . import copying, creation, differentiation, filling, restriding, scattering, slicing
 from .batching import RULES, BatchedTensor, batch_size, batched, beneath, body_of, expanded
 from .batching_lift import _operand, neighbours, padded, samples
 from .gathering import checked_shape, indexed_shape, result_place
@@ -148,6 +149,15 @@ def _(level, x, shape, key, tracked=False):
     value = beneath(x, level)
     size = value.shape[0]
     return batched(slicing.placed(value, (size, *shape), (*slicing.whole((size,)), *key), tracked), level)
+
+
+@rule(restriding.strided_view)
+def _(level, input, size, stride, storage_offset=None):
+    value = beneath(input, level)
+    place = storage_offset or 0  # from the first element of the sample
+    if span(size, stride) + place > input._spec.span:
+        raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)} and storage offset {place} are out of bounds of the sample")
+    return batched(_strided(value, (value.shape[0], *size), (value.stride(0), *stride), place), level)
 
 
 # -- history -------------------------------------------------------------------------------------------------------------

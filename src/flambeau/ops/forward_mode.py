@@ -16,7 +16,7 @@ from .gradient import bind, run_gradient
 from .inplace import InplaceOperator
 from .nested_gradients import gradients, leaf, levels_in, without_history
 from .operator import Operator, Rule, placeholders
-from .transformed import Transformed, arguments_of, body_of, map_tensors, operator_of, tensors_in
+from .transformed import Transformed, arguments_of, body_of, map_tensors, name_of, operator_of, tensors_in
 from .view_operator import ViewOperator
 
 RULES: dict = {}
@@ -37,7 +37,7 @@ class DualTensor(Transformed):
 
     _storage = property(lambda self: self._primal._storage)
     _offset = property(lambda self: self._primal._offset)
-    _autograd = property(lambda self: self._primal._autograd)
+    _autograd = property(lambda self: self._primal._autograd, lambda self, value: setattr(self._primal, "_autograd", value))
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for gradients with respect to the primal."""
@@ -107,7 +107,7 @@ def call(func, level: int, args, kwargs):
         return rule(level, *args, **kwargs)
     op = operator_of(func)
     if kwargs.get("out") is not None:
-        raise RuntimeError(f"{func.__name__}(): functions with out=... arguments don't support automatic differentiation")
+        raise RuntimeError(f"{name_of(func)}(): functions with out=... arguments don't support automatic differentiation")
     if op is None:
         return body_of(func)(*args, **kwargs)
     values = arguments_of(op, args, kwargs)

@@ -150,15 +150,15 @@ def _zeros(rows: int, columns: int, dtype) -> Tensor:
     return filled((rows, columns), 0, dtype)
 
 
-def _blocks(matrix: Tensor, tensors) -> list[Tensor]:
-    blocks, i, j = [], 0, 0
+def _blocks(matrix: Tensor, tensors):
+    """The places of the tensors along the diagonal, each made when it is asked for."""
+    i, j = 0, 0
     for x in tensors:
         rows, columns = x.shape
-        blocks.append(slice_(slice_(matrix, 0, i, i + rows), 1, j, j + columns))
+        yield slice_(slice_(matrix, 0, i, i + rows), 1, j, j + columns)
         i, j = i + rows, j + columns
-    return blocks
 
 
 @_block_diag.gradient
 def _(grad, saved):
-    return _blocks(grad, saved.tensors)
+    return tuple(_blocks(grad, saved.tensors))

@@ -89,7 +89,7 @@ def dispatch(op, values, out=None):
             given = given if default else len(positional)
         elif not default:
             kwargs[p.name] = v
-    return offer(op.function, tuple(positional[:given]), kwargs)
+    return offer(op.function or op, tuple(positional[:given]), kwargs)
 
 
 def offer(public, args, kwargs):

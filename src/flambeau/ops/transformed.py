@@ -89,11 +89,18 @@ _by_function: dict = {}
 
 def operator_of(function) -> Operator | None:
     """The operator behind a public function; None for plain Python functions."""
+    if isinstance(function, Operator):  # without a public function
+        return function
     found = getattr(function, "operator", None)
     if found is None and function not in _by_function:
         _by_function.update({op.function: op for op in OPERATORS.values() if op.function is not None})
         _by_function.setdefault(function, None)
     return found or _by_function[function]
+
+
+def name_of(function) -> str:
+    """The name of a public function, for messages."""
+    return function.name if isinstance(function, Operator) else function.__name__
 
 
 def arguments_of(op: Operator, args, kwargs) -> tuple:
