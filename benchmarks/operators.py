@@ -112,8 +112,8 @@ def inputs(lib, size: Size) -> dict:
         x=x, y=rng.standard_normal(shape).astype(np.float32), p=rng.random(shape).astype(np.float32) + 0.5,
         k=rng.integers(0, 1000, shape), mask=rng.random(shape) < 0.5, c=(x + 1j * x).astype(np.complex64),
         v=rng.standard_normal(size.rows * size.columns).astype(np.float32), small=x[:64, :64].copy(),
-        ordered=np.sort(rng.standard_normal(size.columns).astype(np.float32)), labels=rng.integers(0, min(size.columns, 16), size.rows * 16),
-        classes=rng.integers(0, size.columns, size.rows), rows=rng.permutation(size.rows)[: size.rows // 2],
+        ordered=np.sort(rng.standard_normal(size.columns).astype(np.float32)),
+        labels=rng.integers(0, min(size.columns, 16), size.rows * 16), classes=rng.integers(0, size.columns, size.rows), rows=rng.permutation(size.rows)[: size.rows // 2],
         columns=rng.permutation(size.columns)[: size.columns // 2], places=rng.integers(0, size.columns, shape),
         square=square, definite=square @ square.T + size.square * np.eye(size.square, dtype=np.float32),
         batch=rng.standard_normal((16, size.square // 4, size.square // 4)).astype(np.float32), images=images,
@@ -162,7 +162,8 @@ def rows(repetitions: int) -> list[Row]:
                     for family, expression in cases()]
         found += sorted([row for row in measured if row], key=lambda row: -row.ratio)
         ratios = [row.ratio for row in measured if row]
-        found.append(Row(f"median ratio, {size_name}", statistics.median(ratios), 1.0, 1.0 if bar else None, "", f"{len(ratios)} operators"))
+        median = statistics.median(ratios)
+        found.append(Row(f"median ratio, {size_name}", median, 1.0, 1.0 if bar else None, "", f"{len(ratios)} operators"))
     return found
 
 

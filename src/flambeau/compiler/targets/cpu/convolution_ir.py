@@ -20,6 +20,7 @@ ITEMSIZE = {"float32": 4, "float64": 8}
 SCALAR = {"float32": "float", "float64": "double"}
 ROWS_WIDE = {4: 6, 3: 8, 2: 12, 1: 12}  # rows of a tile by its width in vectors, where there are 32 registers
 ROWS_NARROW = {2: 6, 1: 8}
+FEW = 2  # channels of a group, of results or of the gradient, that have tiles of their own
 
 # Steps, sizes of dims and positions are in elements, all other distances in bytes.
 COPY_FIELDS = (
@@ -172,7 +173,7 @@ def _stencil_tile(dtype: str, width: int, rows: int) -> tuple[str, Builder]:
     for i, row in enumerate(totals):
         for j, total in enumerate(row):
             b.store(b.load(type, total), b.gep(offset(b, line, (b.i64(i), line_row)), j * count * size))
-    return b.finish(f"stencil_tile{width}", parameters, attributes="nounwind noinline", linkage="internal"), b
+    return b.finish(f"stencil_tile{width}x{rows}", parameters, attributes="nounwind noinline", linkage="internal"), b
 
 
 class _Stencil:
@@ -222,10 +223,12 @@ class _Stencil:
             with b.if_(b.and_(nonempty, b.icmp("eq", width, b.i64(vectors_wide)))), b.loop(0, cell["rows"], rows) as top:
                 weight = offset(b, self.weight, (top, cell["weight_row"]))
                 valid = b.smin(b.sub(cell["rows"], top), b.i64(rows))
-                with b.loop(0, panels) as panel:
-                    across = b.mul(panel, b.i64(vectors_wide * lanes(self.dtype) * ITEMSIZE[self.dtype]))
-                    b.call(f"stencil_tile{vectors_wide}", "void", weight, cell["weight_row"], valid, steps, step_count,
-                           b.gep(self.copy.scratch, across), b.gep(self.lines, across), cell["line_row"])
+                few = b.icmp("sle", valid, b.i64(FEW))
+                for condition, tile_rows in ((few, FEW), (b.not_(few), rows)):
+                    with b.if_(condition), b.loop(0, panels) as panel:
+                        across = b.mul(panel, b.i64(vectors_wide * lanes(self.dtype) * ITEMSIZE[self.dtype]))
+                        b.call(f"stencil_tile{vectors_wide}x{tile_rows}", "void", weight, cell["weight_row"], valid, steps, step_count,
+                               b.gep(self.copy.scratch, across), b.gep(self.lines, across), cell["line_row"])
                 self._leave(offset(b, target, (top, cell["result_c"])), valid, count, (size_x, size_y, size_z))
 
     def _leave(self, target: Value, valid: Value, count: Value, sizes: tuple[Value, Value, Value]) -> None:
@@ -247,7 +250,7 @@ class _Stencil:
 
 
 def _stencil_module(name: str, dtype: str) -> str:
-    parts = [_stencil_tile(dtype, width, rows) for width, rows in rows_by_width().items()]
+    parts = [_stencil_tile(dtype, width, rows) for width, most in rows_by_width().items() for rows in (most, FEW)]
     writer = _Stencil(dtype)
     parts.append((writer.text(name), writer.b))
     return module([text for text, _ in parts], [b for _, b in parts])
@@ -289,6 +292,48 @@ def _weight_tile(dtype: str, width: int, rows: int) -> tuple[str, Builder]:
         for j, total in enumerate(row):
             b.store(b.load(type, total), b.gep(offset(b, partial, (b.i64(i), row_bytes)), j * count * size))
     return b.finish(f"weight_tile{width}", parameters, attributes="nounwind noinline", linkage="internal"), b
+
+
+def _line_tile(dtype: str) -> tuple[str, Builder]:
+    """The same for one output channel, in vectors along the lines of the gradient: some elements of the weight's gradient."""
+    b = Builder()
+    size, count, rows = ITEMSIZE[dtype], lanes(dtype), _LINE_ROWS
+    type = vector(SCALAR[dtype], count)
+    parameters = tuple(Value(f"%{name}", "ptr") for name in ("places", "copy", "grad", "partial"))
+    parameters += tuple(Value(f"%{name}", "i64") for name in ("valid", "row", "images", "image", "grad_n", "size_x", "step_x", "grad_x",
+                                                              "size_y", "step_y", "grad_y", "size_z"))
+    places, copy, grad, partial, valid, row_bytes, images, image, grad_n, size_x, step_x, grad_x, size_y, step_y, grad_y, size_z = parameters
+    totals = [b.alloca(type) for _ in range(rows)]
+    for total in totals:
+        b.store(b.constant(type, 0.0), total)
+    bottom = b.sub(valid, b.i64(1))
+    moves = [b.load("i64", b.gep(places, b.shl(b.smin(b.i64(i), bottom), b.i64(3)))) for i in range(rows)]
+    with b.loop(0, images) as n, b.loop(0, size_x) as x, b.loop(0, size_y) as y:
+        start = offset(b, copy, (n, image), (x, step_x), (y, step_y))
+        line = offset(b, grad, (n, grad_n), (x, grad_x), (y, grad_y))
+        with b.loop(0, size_z, count) as z:
+            mask = b.icmp("slt", b.iota(count), b.splat(b.sub(size_z, z), count))
+            across = b.mul(z, b.i64(size))
+            factor = b.load(type, b.gep(line, across), mask=mask)
+            for moved, total in zip(moves, totals):
+                element = b.load(type, b.gep(b.gep(start, moved), across), mask=mask)
+                b.store(b.fma(factor, element, b.load(type, total)), total)
+    for i, total in enumerate(totals):
+        with b.if_(b.icmp("slt", b.i64(i), valid)):
+            place = offset(b, partial, (b.i64(i), row_bytes))
+            b.store(b.fadd(b.load(SCALAR[dtype], place), _lane_sum(b, b.load(type, total), count)), place)
+    return b.finish("line_tile", parameters, attributes="nounwind noinline", linkage="internal"), b
+
+
+_LINE_ROWS = 9
+
+
+def _lane_sum(b: Builder, value: Value, count: int) -> Value:
+    """The sum of the lanes, halves added to halves."""
+    while count > 1:
+        count //= 2
+        value = b.fadd(b.shuffle(value, None, range(count)), b.shuffle(value, None, range(count, 2 * count)))
+    return b.extract(value, 0)
 
 
 def _turn(dtype: str) -> tuple[str, Builder]:
@@ -340,8 +385,12 @@ class _Weight:
             start_x = b.mul(block, cell["block_x"])
             size_x = b.smin(b.sub(cell["out_x"], start_x), cell["block_x"])
             self.copy.block(self.group, first, count, start_x)
-            self._turned(first, count, start_x, size_x)
-            self._tiles(count, size_x)
+            along_lines = b.and_(b.icmp("sle", cell["columns"], b.i64(FEW)), b.icmp("eq", cell["grad_z"], self.size))
+            with b.if_(along_lines):
+                self._lines(first, count, start_x, size_x)
+            with b.if_(b.not_(along_lines)):
+                self._turned(first, count, start_x, size_x)
+                self._tiles(count, size_x)
         return b.finish(name, TASK_PARAMETERS)
 
     def _turned(self, first: Value, count: Value, start_x: Value, size_x: Value) -> None:
@@ -367,6 +416,18 @@ class _Weight:
                 element = b.load(SCALAR[self.dtype], offset(b, source, (column, cell["grad_c"]), (z, cell["grad_z"])))
                 b.store(element, offset(b, target, (z, cell["columns_row"]), (column, self.size)))
 
+    def _lines(self, first: Value, count: Value, start_x: Value, size_x: Value) -> None:
+        b, cell = self.b, self.cell
+        grad = offset(b, cell["grad"], (first, cell["grad_n"]), (self.group, cell["grad_group"]), (start_x, cell["grad_x"]))
+        line = b.mul(cell["padded_z"], self.size)
+        step_x = b.mul(cell["padded_y"], line)
+        with b.loop(0, cell["columns"]) as column, b.loop(0, cell["place_count"], _LINE_ROWS) as top:
+            b.call("line_tile", "void", b.gep(cell["places"], b.shl(top, b.i64(3))), self.copy.scratch,
+                   offset(b, grad, (column, cell["grad_c"])),
+                   offset(b, self.partial, (top, cell["columns_row"]), (column, self.size)), b.sub(cell["place_count"], top),
+                   cell["columns_row"], count, b.mul(cell["padded_x"], step_x), cell["grad_n"], size_x, step_x, cell["grad_x"],
+                   cell["out_y"], line, cell["grad_y"], cell["out_z"])
+
     def _tiles(self, count: Value, size_x: Value) -> None:
         b, cell = self.b, self.cell
         line = b.mul(cell["padded_z"], self.size)
@@ -387,7 +448,8 @@ class _Weight:
 
 
 def _weight_module(name: str, dtype: str) -> str:
-    parts = [_weight_tile(dtype, width, rows) for width, rows in rows_by_width().items()] + [_turn(dtype)]
+    parts = [_weight_tile(dtype, width, rows) for width, rows in rows_by_width().items()]
+    parts += [_line_tile(dtype), _turn(dtype)]
     writer = _Weight(dtype)
     parts.append((writer.text(name), writer.b))
     return module([text for text, _ in parts], [b for _, b in parts])
