@@ -302,7 +302,8 @@ def _line_tile(dtype: str) -> tuple[str, Builder]:
     parameters = tuple(Value(f"%{name}", "ptr") for name in ("places", "copy", "grad", "partial"))
     parameters += tuple(Value(f"%{name}", "i64") for name in ("valid", "row", "images", "image", "grad_n", "size_x", "step_x", "grad_x",
                                                               "size_y", "step_y", "grad_y", "size_z"))
-    places, copy, grad, partial, valid, row_bytes, images, image, grad_n, size_x, step_x, grad_x, size_y, step_y, grad_y, size_z = parameters
+    places, copy, grad, partial, valid, row_bytes, images, image, grad_n = parameters[:9]
+    size_x, step_x, grad_x, size_y, step_y, grad_y, size_z = parameters[9:]
     totals = [b.alloca(type) for _ in range(rows)]
     for total in totals:
         b.store(b.constant(type, 0.0), total)
