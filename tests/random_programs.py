@@ -554,7 +554,7 @@ def masked_fill(m: Machine, s: Step) -> Any:
 
 @action
 def reorder_in_place(m: Machine, s: Step) -> Any:
-    x = m.pick(s.a)
+    x = m.pick(s.a, lambda t: not t.retains_grad)
     if s.b % 3 == 0:
         return x.t_()
     if s.b % 3 == 1:
@@ -632,7 +632,7 @@ def scatter(m: Machine, s: Step) -> Any:
 
 @action
 def join(m: Machine, s: Step) -> Any:
-    x = m.pick(s.a)
+    x = m.pick(s.a, lambda t: t.numel() > 0)
     y = m.pick(s.b, lambda t: t.shape == x.shape)
     if x.numel() > MOST_ELEMENTS // 3:
         raise Skip
@@ -740,7 +740,8 @@ def backward_with(m: Machine, s: Step) -> None:
 @action
 def grad(m: Machine, s: Step) -> Any:
     x = m.pick(s.a, can_be_asked)
-    y = m.pick(s.b, can_be_asked)
+    # A view of written memory is another place in PyTorch's graph than before, and the same one in flambeau's.
+    y = m.pick(s.b, lambda t: can_be_asked(t) and t.numel() > 0 and not t._is_view())
     found = m.lib.autograd.grad((x * x).sum(), [y], retain_graph=True, allow_unused=bool(s.c % 8))
     m.see("grad", None if found[0] is None else value(found[0]))
 
@@ -750,7 +751,8 @@ def grad_of_grad(m: Machine, s: Step) -> Any:
     x = m.floating(s.a)
     if not can_be_asked(x):
         raise Skip
-    y = m.pick(s.b, can_be_asked)
+    # A view of written memory is another place in PyTorch's graph than before, and the same one in flambeau's.
+    y = m.pick(s.b, lambda t: can_be_asked(t) and t.numel() > 0 and not t._is_view())
     first = m.lib.autograd.grad((x * x * x).sum(), [y], create_graph=True, allow_unused=True)[0]
     return None if first is None else first * 1
 
