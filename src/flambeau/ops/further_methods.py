@@ -1,0 +1,141 @@
+"""Methods and attributes of tensors beside the operators: old names, kinds of device, layouts of memory."""
+
+from __future__ import annotations
+
+import warnings
+
+import numpy as np
+
+from .. import dtypes
+from ..tensor import Tensor
+from . import overrides
+from .creation import finish, from_numpy
+from .registry import function
+from .slicing import slice_
+
+
+@function(None, method=True)
+def fill_diagonal_(self, fill_value, wrap: bool = False):
+    """Set the elements whose indices are all equal to ``fill_value``, in place; ``wrap`` begins again below a tall matrix."""
+    if self.ndim < 2:
+        raise RuntimeError("dimensions must larger than 1")
+    if self.ndim > 2 and len(set(self.shape)) > 1:
+        raise RuntimeError("all dimensions of input must be of equal length")
+    rows, columns = self.shape[:2]
+    step = sum(self.stride())
+    if not self.numel():
+        return self
+    self.as_strided((min(self.shape),), (step,), self.storage_offset()).fill_(fill_value)
+    start = columns + 1
+    while wrap and self.ndim == 2 and start < rows:
+        count = min(rows - start, columns)
+        self.as_strided((count,), (step,), self.storage_offset() + start * self.stride(0)).fill_(fill_value)
+        start += columns + 1
+    return self
+
+@function(None, method=True)
+def dim_order(self, *, ambiguity_check=False):
+    """The dimensions from the one with the largest stride to the one with the smallest.
+
+    ``ambiguity_check`` raises RuntimeError where more than one order fits.
+    """
+    strides = self.stride()
+    if ambiguity_check is not False:
+        _check_order(self, strides, ambiguity_check)
+    return tuple(sorted(range(self.ndim), key=lambda d: -strides[d]))
+
+
+def _check_order(x: Tensor, strides, formats) -> None:
+    if formats is not True and not (isinstance(formats, list) and formats):
+        raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
+    fitting = formats is not True and [f for f in formats if x.is_contiguous(memory_format=f)]
+    several = len(fitting) != 1 if formats is not True else len(set(strides)) < x.ndim
+    if several:
+        raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+
+
+@function(None, method=True)
+def resize(self, *sizes):
+    """A view or a copy of other sizes; an old form of ``reshape``."""
+    warnings.warn("non-inplace resize is deprecated", stacklevel=3)
+    return self.reshape(*sizes)
+
+
+@function(None, method=True)
+def resize_as(self, tensor):
+    """``resize`` to the sizes of ``tensor``."""
+    warnings.warn("non-inplace resize_as is deprecated", stacklevel=3)
+    return self.reshape(tensor.shape)
+
+
+@function(None, method=True)
+def storage_type(self):
+    """The class of the tensor's typed storage."""
+    return type(self.storage())
+
+
+@function(None, method=True)
+def module_load(self, other, assign: bool = False):
+    """What a module's parameter becomes when ``other`` is loaded into it: ``other``, or itself with the values of ``other``."""
+    return other.detach() if assign else self.copy_(other).detach()
+
+
+@function(None, method=True)
+def to_dense(self, dtype=None, *, masked_grad=None):
+    """The tensor itself, in ``dtype``: its layout is dense. ``masked_grad`` concerns sparse layouts alone."""
+    return self if dtype is None else self.to(dtype)
+
+
+@function(None, method=True)
+def const_data_ptr(self):
+    """``data_ptr`` for reading."""
+    return self.data_ptr()
+
+
+@function()
+def slice_copy(input, dim: int = 0, start=None, end=None, step: int = 1, *, out=None):
+    """A copy of the elements ``start`` to ``end`` by ``step`` along ``dim``."""
+    stop = input.shape[dim] if end is None else end
+    result = slice_(input, dim, 0 if start is None else start, stop, step).clone()
+    return result if out is None else overrides.write_out("slice_copy", result, out)
+
+
+@function()
+def from_file(filename, shared=None, size: int = 0, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+    """A 1-dim tensor of ``size`` elements over the bytes of a file; with ``shared`` writes reach it (and make it long enough)."""
+    d = dtype or dtypes.get_default_dtype()
+    if shared:
+        with open(filename, "ab") as file:
+            file.truncate(max(file.tell(), size * d.itemsize))
+    array = np.memmap(filename, np.uint8, "r+" if shared else "c", shape=(size * d.itemsize,)) if size else np.empty(0, np.uint8)
+    return finish(from_numpy(array).view(d).to(device=device), requires_grad, pin_memory, layout)
+
+
+@function()
+def cond(pred, true_fn, false_fn, operands=()):
+    """``true_fn(*operands)`` where ``pred`` (a bool or a tensor of one) holds, else ``false_fn(*operands)``."""
+    if not callable(true_fn) or not callable(false_fn):
+        raise RuntimeError("Expect both branches to be callable.")
+    if not isinstance(pred, (bool, Tensor)):
+        raise RuntimeError(f"Expected pred to be bool or tensor, but got {pred}.")
+    return true_fn(*operands) if bool(pred) else false_fn(*operands)
+
+
+@function()
+def get_device_module(device=None):
+    """The module of a kind of device: ``flambeau.cpu``."""
+    from importlib import import_module
+
+    kind = str(device or "cpu").partition(":")[0]
+    if kind not in ("cpu", "cuda", "mps", "xpu"):
+        raise RuntimeError(f"Device '{kind}' does not have a corresponding module registered as 'torch.{kind}'.")
+    return import_module(f"{__name__.partition('.')[0]}.{kind}")
+
+
+for _kind in ("ipu", "maia", "mtia", "vulkan", "xla"):
+    if not hasattr(Tensor, f"is_{_kind}"):
+        setattr(Tensor, f"is_{_kind}", property(lambda self: False, doc="False: the tensor is on the CPU."))
+
+Tensor.name = property(lambda self: None, doc="None: tensors have no names.")
+Tensor.volatile = property(lambda self: False, doc="False, always.")
+Tensor.grad_dtype = property(lambda self: self.dtype, doc="The dtype that the gradient has: the tensor's own.")
