@@ -95,6 +95,13 @@ class ScatterPlanes(NamedTuple):
     sizes: tuple[int, ...]
 
 
+class Scan(NamedTuple):
+    """Running "sum", "prod", "max" or "min" along ``dim``; the extrema come with their positions, of equal ones the last."""
+
+    kind: str
+    dim: int
+
+
 class Positions(NamedTuple):
     """``0, 1, ..., size - 1`` as int64: never stored, loop nests know where they are."""
 

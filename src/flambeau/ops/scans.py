@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.mode import state
+from ..compiler.plans import Scan
 from ..compiler.reference import widen
 from ..lazy.spec import dense
 from ..tensor import Tensor, wrap_dim
@@ -24,14 +25,14 @@ from .views import slice_
 # -- running sums and products -------------------------------------------------------------------------------
 
 
-def _scan(schema: str, meaning, **published) -> Operator:
+def _scan(schema: str, kind: str, meaning, **published) -> Operator:
     """Declare a scan along one dimension. ``meaning(array, dim)`` gets arrays of the computing type."""
 
     def infer(op, specs, values):
         (spec,) = specs
-        wrap_dim(values[1], spec.ndim)
+        dim = wrap_dim(values[1], spec.ndim)
         out = values[2] or (dtypes.int64 if spec.dtype.category < 2 else spec.dtype)
-        return (dense(spec.shape, out, spec.device),), None
+        return (dense(spec.shape, out, spec.device),), Scan(kind, dim)
 
     def reference(code, arrays, numbers):
         spec, out = code.inputs[0], code.outputs[0].dtype
@@ -46,6 +47,7 @@ def _scan(schema: str, meaning, **published) -> Operator:
 
 cumsum = _scan(
     "cumsum(Tensor input, int dim, *, dtype? dtype=None)",
+    "sum",
     lambda a, dim: np.cumsum(a, axis=dim, dtype=a.dtype),
     method=True,
     out=True,
@@ -54,6 +56,7 @@ cumsum = _scan(
 cumsum.__doc__ = "Running sums along ``dim``. Integers and bools add up in int64 unless ``dtype`` is given."
 cumprod = _scan(
     "cumprod(Tensor input, int dim, *, dtype? dtype=None)",
+    "prod",
     lambda a, dim: np.cumprod(a, axis=dim, dtype=a.dtype),
     method=True,
     out=True,
@@ -156,13 +159,13 @@ def _running_extremum(name: str, ufunc, reaches):
 
     def infer(op, specs, values):
         (spec,) = specs
-        wrap_dim(values[1], spec.ndim)
+        dim = wrap_dim(values[1], spec.ndim)
         if spec.dtype.is_complex:
             raise refusal(f"{name}_cpu", spec.dtype, "c")
         return (
             dense(spec.shape, spec.dtype, spec.device),
             dense(spec.shape, dtypes.int64, spec.device),
-        ), None
+        ), Scan(name[3:], dim)
 
     def reference(code, arrays, numbers):
         array = widen(arrays[0], code.inputs[0].dtype)

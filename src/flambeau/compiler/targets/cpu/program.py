@@ -14,7 +14,7 @@ from ... import reference
 from ...fusion import FAR, Fused, Group, Single, fuse
 from ...graph import Graph
 from ...loops import PARTIAL, Nest, Partial, lower
-from . import convolution, dot, pooling  # noqa: F401  (modules that register lowerings)
+from . import convolution, dot, pooling, scan  # noqa: F401  (modules that register lowerings)
 from .codegen import emit_kernel, join_module, layout, scratch_bytes
 from .dot_layout import FIELDS
 from .elementwise import supports
