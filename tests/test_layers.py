@@ -25,12 +25,16 @@ LAYERS = [
     {"ops"},
 ]
 LIBRARY = len(LAYERS)
+# Libraries that PyTorch names as if they were parts of a room below.
+LIBRARIES = {"flambeau.autograd.forward_ad"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 
 
 def layer_of(module: str) -> int:
     """The layer of ``flambeau.room.file``; the package itself exports everything, so it stands at the top."""
+    if module in LIBRARIES:
+        return LIBRARY
     room = (module.split(".") + [""])[1]
     return next((level for level, rooms in enumerate(LAYERS) if room in rooms), LIBRARY)
 

@@ -56,7 +56,8 @@ def jacfwd(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = F
         kept: dict[str, Any] = {}
 
         def push(*directions):
-            found = jvp(lambda values: func(*replaced(argnums, args, values)), (chosen,), (unflatten(directions, structure),), has_aux=has_aux)
+            tangents = (unflatten(directions, structure),)
+            found = jvp(lambda values: func(*replaced(argnums, args, values)), (chosen,), tangents, has_aux=has_aux)
             outputs, kept["form"] = flatten(found[1])
             extra, kept["aux"] = flatten(found[2]) if has_aux else ([], None)
             kept["outputs"] = len(outputs)

@@ -21,7 +21,8 @@ _IN_PLACE = frozenset(
     for n in ("uniform_", "normal_", "random_", "bernoulli_", "exponential_", "geometric_", "cauchy_", "log_normal_")
 )
 _DROPOUT = frozenset(
-    [_FUNCTIONAL[n] for n in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout") if n in _FUNCTIONAL]
+    [_FUNCTIONAL[n] for n in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
+     if n in _FUNCTIONAL]
     + [_TORCH[n] for n in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout") if n in _TORCH]
 )
 _OTHERS = frozenset(

@@ -35,7 +35,7 @@ def type(self, dtype=None, non_blocking: bool = False):
     if isinstance(dtype, str):
         dtype = legacy_dtype(dtype)
     elif not isinstance(dtype, dtypes.dtype):
-        dtype = getattr(dtype, "dtype", None) if not dtype is Tensor else dtypes.get_default_dtype()
+        dtype = getattr(dtype, "dtype", None) if dtype is not Tensor else dtypes.get_default_dtype()
         if not isinstance(dtype, dtypes.dtype):
             raise TypeError("dtype must be a type, str, or dtype object")
     return to(self, dtype)

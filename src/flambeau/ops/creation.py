@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import NoReturn
 
 import numpy as np
 
@@ -10,7 +11,8 @@ from .. import dtypes
 from ..compiler.graph import Param
 from ..compiler.reference import narrow
 from ..dtypes import get_default_dtype
-from ..lazy.spec import Size, dense, spec as make_spec
+from ..lazy.spec import Size, dense
+from ..lazy.spec import spec as make_spec
 from ..lazy.storage import Storage
 from ..lazy.window import record
 from ..runtime import devices
@@ -260,6 +262,7 @@ def _array_of(data) -> np.ndarray:
     except ValueError:
         _complain_of_shape(plain, 0)
         raise
+        raise
 
 
 def _complain_of_shape(data, dim: int) -> None:
@@ -300,7 +303,7 @@ def _inferred(data, array: np.ndarray):
     raise RuntimeError(f"Could not infer dtype of {type(first).__name__}")
 
 
-def _overflow():
+def _overflow() -> NoReturn:
     raise ValueError("Overflow when unpacking long long")
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from ..autograd.differentiate import backward as _backward
-from ..tensor import Tensor, make
+from ..tensor import make
 from .creation import check_size
 from .gradient import sum_to_shape
 from .registry import export, function

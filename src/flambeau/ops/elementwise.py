@@ -123,7 +123,8 @@ def refusal(name: str, d: dtype, refuse: str) -> Exception:
 
 
 def elementwise(schema: str, function, *, rule="same", lowering: str | None = None, refuse: str = "", method: bool = True, out: bool = True,
-                inplace: bool | str = True, namespace: str | None = "torch", aliases: tuple[str, ...] = (), doc: str = "", infer=None) -> Operator:
+                inplace: bool | str = True, namespace: str | None = "torch", aliases: tuple[str, ...] = (), doc: str = "",
+                infer=None) -> Operator:
     """Declare an elementwise operator.
 
     ``function`` is its NumPy meaning on arrays of the compute type. ``rule`` names how dtypes go: ``same`` (promoted),

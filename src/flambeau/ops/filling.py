@@ -66,8 +66,8 @@ def new_tensor(self, data, *, dtype=None, device=None, requires_grad=False, layo
 
 def _new(name: str, maker, has_value: bool = False) -> None:
     def sized(self, *sizes, size=None, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
-        return maker(spread(sizes) if size is None else size, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad,
-                     layout=layout, pin_memory=pin_memory)
+        return maker(spread(sizes) if size is None else size, dtype=dtype or self.dtype, device=device or self.device,
+                     requires_grad=requires_grad, layout=layout, pin_memory=pin_memory)
 
     def valued(self, size, fill_value, *, dtype=None, device=None, requires_grad=False, layout=None, pin_memory=False):
         return maker(size, fill_value, dtype=dtype or self.dtype, device=device or self.device, requires_grad=requires_grad,

@@ -8,7 +8,7 @@ from itertools import product
 from ..lazy.spec import count
 from ..tensor import Tensor
 from .positions import positions
-from .registry import export, function
+from .registry import function
 from .resampling_kernels import cubic_weights
 from .reshaping import reshaped
 from .selection import where

@@ -11,7 +11,7 @@ from ..lazy.window import record
 from ..tensor import Tensor, make
 from . import overrides
 from .gradient import new_node, prepare
-from .operator import Operator, Rule, Untraceable, compile_function, placeholders, trace_body
+from .operator import Operator, Rule, Untraceable, compile_function, trace_body
 from .promotion import _dense_memory as fills_its_memory
 from .registry import export
 from .schema import NUMBERS, head, key_expression
@@ -128,7 +128,8 @@ SAME_EVERYWHERE = frozenset(["fill_", "zero_"])  # they may write an element sev
 def check_writable(name: str, target: Tensor, tracked: bool) -> None:
     """Refuse what PyTorch refuses to write: leaves in the graph, overlapping memory, inference tensors."""
     spec = target._spec
-    if spec.numel and 0 in spec.stride and name not in SAME_EVERYWHERE and any(st == 0 and sz > 1 for st, sz in zip(spec.stride, spec.shape)):
+    repeats = 0 in spec.stride and any(st == 0 and sz > 1 for st, sz in zip(spec.stride, spec.shape))
+    if repeats and spec.numel and name not in SAME_EVERYWHERE:
         raise RuntimeError("unsupported operation: more than one element of the written-to tensor refers to a single memory "
                            f"location. Please clone() the tensor before performing the operation. ({name} on a tensor of shape "
                            f"{list(spec.shape)} and strides {list(spec.stride)})")
@@ -165,8 +166,8 @@ def check_overlap(name: str, target: Tensor, others) -> None:
             continue
         if first == second and a.nbytes == b.nbytes and a.stride == b.stride:
             continue
-        raise RuntimeError(f"unsupported operation: some elements of the input tensor and the written-to tensor of {name} refer to a single "
-                           "memory location. Please clone() the tensor before performing the operation.")
+        raise RuntimeError(f"unsupported operation: some elements of the input tensor and the written-to tensor of {name} "
+                           "refer to a single memory location. Please clone() the tensor before performing the operation.")
 
 
 def check_result(name: str, target: Tensor, rule: Rule) -> None:

@@ -425,9 +425,9 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     fields["numbers"] = ""
     ordered = [p.name for p in op.parameters if p.type in ("Tensor", "Tensor|Scalar")]
     fields["tensors"] = ", ".join(ordered) + ","
-    plain = f"record{len(ordered)}(rule.code, {', '.join(ordered)})" if len(ordered) <= 2 else f"record(rule.code, ({', '.join(ordered)}))[0]"
+    operands = ", ".join(ordered)
+    plain = f"record{len(ordered)}(rule.code, {operands})" if len(ordered) <= 2 else f"record(rule.code, ({operands}))[0]"
     if len(numbers) > 1:
-        operands = ", ".join(ordered)
         fields["record"] = (f"    storage = record(rule.code, [v for v in ({operands}) if v.__class__ not in NUMBERS],\n"
                             f"                     [v for v in ({operands}) if v.__class__ in NUMBERS])[0]")
     elif numbers:

@@ -8,7 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
-from ..compiler.reference import narrow, view as array_view, widen
+from ..compiler.reference import narrow, widen
+from ..compiler.reference import view as array_view
 from ..lazy import window as _window
 from ..lazy.spec import dense
 from ..lazy.storage import note_write
@@ -136,7 +137,8 @@ def _fresh(name: str, size, draw, dtype, out, layout, device, pin_memory, requir
 def rand(*sizes, size=None, generator=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """A tensor of the given sizes of numbers uniform in [0, 1)."""
     source = chosen(generator)
-    return _fresh("rand", spread(sizes) if size is None else size, lambda shape, d: sampling.uniform(source, shape, dtype=d), dtype, out, layout, device,
+    shape = spread(sizes) if size is None else size
+    return _fresh("rand", shape, lambda shape, d: sampling.uniform(source, shape, dtype=d), dtype, out, layout, device,
                   pin_memory, requires_grad)
 
 
@@ -144,7 +146,8 @@ def rand(*sizes, size=None, generator=None, out=None, dtype=None, layout=None, d
 def randn(*sizes, size=None, generator=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """A tensor of the given sizes of normal deviates, of mean 0 and variance 1."""
     source = chosen(generator)
-    return _fresh("randn", spread(sizes) if size is None else size, lambda shape, d: sampling.normal(source, shape, dtype=d), dtype, out, layout, device,
+    shape = spread(sizes) if size is None else size
+    return _fresh("randn", shape, lambda shape, d: sampling.normal(source, shape, dtype=d), dtype, out, layout, device,
                   pin_memory, requires_grad)
 
 

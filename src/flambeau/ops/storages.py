@@ -7,7 +7,8 @@ import weakref
 import numpy as np
 
 from .. import dtypes
-from ..lazy.spec import contiguous_strides, span, spec as make_spec
+from ..lazy.spec import contiguous_strides, span
+from ..lazy.spec import spec as make_spec
 from ..lazy.storage import Storage, check_inference, new_storage
 from ..runtime import devices, memory
 from ..tensor import Tensor, make

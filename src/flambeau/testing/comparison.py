@@ -201,7 +201,9 @@ def _compare_tensors(actual: Tensor, expected: Tensor, options: _Options, place:
 
 def _values(tensor: Tensor, work: Any) -> np.ndarray:
     array = widen(tensor._array(), tensor.dtype)
-    return array.astype(np.int64) if work.category == 1 and work is not dtypes.uint64 else array.astype(np.result_type(work.compute, array.dtype))
+    if work.category == 1 and work is not dtypes.uint64:
+        return array.astype(np.int64)
+    return array.astype(np.result_type(work.compute, array.dtype))
 
 
 def _describe(found: np.ndarray, wanted: np.ndarray, close: np.ndarray, rtol: float, atol: float) -> str:
@@ -245,11 +247,14 @@ def _largest(values: np.ndarray) -> Any:
     return values.reshape(-1)[_argmax(values)].item()
 
 
-def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True, msg: str = "") -> None:
+def assert_allclose(actual: Any, expected: Any, rtol: float | None = None, atol: float | None = None, equal_nan: bool = True,
+                    msg: str = "") -> None:
     """The old form of :func:`assert_close`: dtypes need not agree, and NaN equals NaN."""
-    warnings.warn("`torch.testing.assert_allclose()` is deprecated, use `torch.testing.assert_close()` instead.", FutureWarning, stacklevel=2)
+    text = "`torch.testing.assert_allclose()` is deprecated, use `torch.testing.assert_close()` instead."
+    warnings.warn(text, FutureWarning, stacklevel=2)
     actual = actual if isinstance(actual, Tensor) else as_tensor(actual)
     expected = expected if isinstance(expected, Tensor) else as_tensor(expected, dtype=actual.dtype)
     if rtol is None and atol is None:
         rtol, atol = {"float16": (1e-3, 1e-3), "float32": (1e-4, 1e-5), "float64": (1e-5, 1e-8)}.get(actual.dtype.name, (0.0, 0.0))
-    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True, check_dtype=False, check_stride=False, msg=msg or None)
+    assert_close(actual, expected, rtol=rtol, atol=atol, equal_nan=equal_nan, check_device=True, check_dtype=False,
+                 check_stride=False, msg=msg or None)
