@@ -116,4 +116,7 @@ def body_of(function):
     return getattr(function, "__wrapped__", function)
 
 
-__all__ = ["DataDependent", "arguments_of", "Spec", "Storage", "Transformed", "active", "body_of", "map_tensors", "new_level", "operator_of", "tensors_in"]
+__all__ = [
+    "DataDependent", "arguments_of", "Spec", "Storage", "Transformed", "active", "body_of", "map_tensors",
+    "new_level", "operator_of", "tensors_in",
+]  # fmt: skip
