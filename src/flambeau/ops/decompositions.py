@@ -531,8 +531,12 @@ def _(grad, saved):
 
 
 @function(method=True)
-def ormqr(input, tau, other, left: bool = True, transpose: bool = False, *, out=None):
-    """``Q other`` (not ``left``: ``other Q``) with the square Q of ``geqrf``'s reflections, or its adjoint (``transpose``)."""
+def ormqr(input, input2, input3, left: bool = True, transpose: bool = False, *, out=None):
+    """``Q other`` (not ``left``: ``other Q``) with the square Q of ``geqrf``'s reflections, or its adjoint (``transpose``).
+
+    The reflections are ``input`` and their factors ``input2``; ``other`` is ``input3``.
+    """
+    tau, other = input2, input3
     if input.ndim < 2 or other.ndim < 2:
         raise RuntimeError(f"torch.ormqr: {'input' if input.ndim < 2 else 'other'} must have at least 2 dimensions.")
     side = other.shape[-2 if left else -1]

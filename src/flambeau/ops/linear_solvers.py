@@ -256,8 +256,9 @@ def _(grad, saved):
 
 
 @function(method=True)
-def cholesky_solve(B, L, upper: bool = False, *, out=None):
-    """The X with ``A X = B`` where ``A = L L^H`` (``upper``: ``L^H L``) is given by its Cholesky factor."""
+def cholesky_solve(input, input2, upper: bool = False, *, out=None):
+    """The X with ``A X = input`` where ``A = L L^H`` (``upper``: ``L^H L``) is given by its Cholesky factor ``input2``."""
+    B, L = input, input2
     for x, argument in ((B, "b"), (L, "u")):
         if x.ndim < 2:
             raise RuntimeError(f"{argument} should have at least 2 dimensions, but has {x.ndim} dimensions instead")

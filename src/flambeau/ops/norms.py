@@ -157,22 +157,22 @@ def _matrix_norm(A, ord, rows: int, columns: int, keepdim: bool):
 
 
 @function("linalg", name="norm")
-def linalg_norm(A, ord=None, dim=None, keepdim: bool = False, *, out=None, dtype=None):
+def linalg_norm(input, ord=None, dim=None, keepdim: bool = False, *, out=None, dtype=None):
     """A vector or matrix norm: of all elements by default; of matrices where ``ord`` is a string, ``dim`` has
-    two entries, or ``A`` is a matrix and ``ord`` is given."""
+    two entries, or ``input`` is a matrix and ``ord`` is given."""
     dims = (dim,) if isinstance(dim, int) else None if dim is None else tuple(dim)
     if dims is not None and ord is not None and len(dims) not in (1, 2):
         raise RuntimeError(f"linalg.norm: If dim is specified, it must be of length 1 or 2. Got {list(dims)}")
-    if dims is None and ord is not None and A.ndim not in (1, 2):
+    if dims is None and ord is not None and input.ndim not in (1, 2):
         raise RuntimeError(
-            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {A.ndim}D."
+            f"linalg.norm: If dim is not specified but ord is, the input must be 1D or 2D. Got {input.ndim}D."
         )
-    if ord is not None and ((dims is not None and len(dims) == 2) or (dims is None and A.ndim == 2)):
-        result = matrix_norm(A, ord, dims or (0, 1), keepdim, dtype=dtype)
+    if ord is not None and ((dims is not None and len(dims) == 2) or (dims is None and input.ndim == 2)):
+        result = matrix_norm(input, ord, dims or (0, 1), keepdim, dtype=dtype)
     elif isinstance(ord, str):
-        raise RuntimeError(f"linalg.norm: Order {ord} is for matrices, but got {A.ndim} dimensions and dim={dim}")
+        raise RuntimeError(f"linalg.norm: Order {ord} is for matrices, but got {input.ndim} dimensions and dim={dim}")
     else:
-        result = vector_norm(A, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
+        result = vector_norm(input, 2 if ord is None else ord, dims, keepdim, dtype=dtype)
     return result if out is None else write_out("linalg_norm", result, out)
 
 

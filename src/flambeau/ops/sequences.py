@@ -71,12 +71,10 @@ def arange(start=None, end=None, step=1, *, out=None, dtype=None, layout=None, d
 
 
 @function()
-def range(start, end=None, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
+def range(start, end, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """``start, start + step, ...`` up to and with ``end``; an old form of :func:`arange`, of the default dtype."""
     import warnings
 
-    if end is None:
-        start, end = 0, start
     warnings.warn("torch.range is deprecated and will be removed in a future release because its behavior is inconsistent with "
                   "Python's range builtin. Instead, use torch.arange, which produces values in [start, end).", stacklevel=3)
     start, end, step = _number("range", "start", start), _number("range", "end", end), _number("range", "step", step)
