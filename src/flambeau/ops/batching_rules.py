@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..autograd.engine import backward_runs
 from ..lazy.spec import span
 from ..tensor import Tensor, make
-from . import copying, creation, differentiation, filling, restriding, scattering, slicing
+from . import copying, creation, differentiation, filling, restriding, scattering, selection, slicing
 from .batching import RULES, BatchedTensor, batch_size, batched, beneath, body_of, expanded
-from .batching_lift import _operand, neighbours, padded, samples
+from .batching_lift import _operand, apply, neighbours, padded, samples
 from .gathering import checked_shape, indexed_shape, result_place
 from .transformed import DataDependent, Transformed, active
 
@@ -172,6 +172,16 @@ def _(level, input):
 def _(level, self):
     beneath(self, level).detach_()
     return self
+
+
+@rule(selection.masked_fill)
+def _(level, input, mask, value):
+    if isinstance(value, Tensor) and beneath(value, level) is not None:
+        if value.ndim:
+            raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+        return selection.where(mask, value.to(input.dtype), input)
+    op = selection.masked_fill.operator
+    return apply(op, level, op.normalized((input, mask, value)))
 
 
 # -- tensors like others ---------------------------------------------------------------------------------------------------

@@ -158,7 +158,7 @@ def svdvals(A, *, driver=None, out=None):
 
 def singular_values(A) -> tuple[Tensor, Tensor]:
     """Singular values and info. The singular vectors are computed where the gradient will need them."""
-    if A.requires_grad and state.enabled:
+    if A._spec.override or (A.requires_grad and state.enabled):
         _, values, _, info = _svd(A, False)
         return values, info
     return _singular_values(A)
@@ -252,7 +252,7 @@ def eigvalsh(A, UPLO: str = "L", *, out=None):
 
 def hermitian_eigenvalues(A, UPLO: str = "L") -> tuple[Tensor, Tensor]:
     """Eigenvalues and info. The eigenvectors are computed where the gradient will need them."""
-    if A.requires_grad and state.enabled:
+    if A._spec.override or (A.requires_grad and state.enabled):
         values, _, info = _eigh(A, UPLO)
         return values, info
     return _eigenvalues_hermitian(A, UPLO)
@@ -323,7 +323,7 @@ def eig(A, *, out=None):
 def eigvals(A, *, out=None):
     """The eigenvalues of square matrices, in no order, always complex. Raises ``RuntimeError`` for NaN and inf."""
     _check_finite(A)
-    if A.requires_grad and state.enabled:
+    if A._spec.override or (A.requires_grad and state.enabled):
         values, _, info = _eig(A)
     else:
         values, info = _eigenvalues(A)

@@ -12,7 +12,7 @@ from ..tensor import Tensor, make
 from . import copying, differentiation, filling, scattering, slicing
 from .batching import BatchedTensor, batched, beneath, expanded
 from .creation import zeros
-from .gradient import bind, run_gradient
+from .gradient import bind, reveal, run_gradient
 from .inplace import InplaceOperator
 from .nested_gradients import gradients, leaf, levels_in, without_history
 from .operator import Operator, Rule, placeholders
@@ -168,7 +168,11 @@ def _tangents(op: Operator, values, pairs, outputs: list, single: bool) -> list:
     try:
         above = [leaf(zeros(tuple(o.shape), dtype=o.dtype), levels) if flag else None for o, flag in zip(outputs, open_)]
         numbers = op.split(values)[1]
-        saved = bind(rule, iter(primals), iter(numbers), [o if create_graph else without_history(o) for o in outputs])
+        outputs = [o if create_graph else without_history(o) for o in outputs]
+        saved = bind(rule, iter(primals), iter(numbers), outputs)
+        hidden = [i for i, o in enumerate(outputs) if not open_[i] and o.dtype.category >= 2]
+        if hidden and op.body is not None and (create_graph or levels):
+            saved = bind(rule, iter(primals), iter(numbers), reveal(rule, saved, hidden))
         given = [zeros(tuple(o.shape), dtype=o.dtype) if a is None and op.zero_gradients else a for a, o in zip(above, outputs)]
         results = run_gradient(rule, given, saved, [p._spec for p in primals])
         wanted = [a for a in above if a is not None]

@@ -83,14 +83,31 @@ class OperatorNode(Node):
                 alias._autograd = Meta(self, i)
                 saved = alias
             outputs.append(saved)
+        hidden = create_graph and hidden_outputs(rule)
         inputs = [known.get(i) for i in range(len(rule.needs))]
         filled = [_unsaved(s) if t is None else t for t, s in zip(inputs, rule.code.inputs)] \
             if rule.code is not None else inputs
         saved = bind(rule, iter(filled), iter(self.numbers), outputs)
+        if hidden:
+            saved = bind(rule, iter(filled), iter(self.numbers), reveal(rule, saved, hidden))
         gradients = fill_absent(rule, gradients)
         with nullcontext() if create_graph else no_grad():
             results = run_gradient(rule, gradients, saved, [t._spec for t in filled])
         return [r if need else None for r, need in zip(results, rule.needs)]
+
+
+def hidden_outputs(rule) -> list[int]:
+    """The saved floating-point results that are not differentiable: statistics, say, that backward uses."""
+    if rule.operator.body is None or not rule.saved:
+        return []
+    return [~s for s in rule.saved if s < 0 and not rule.grad_flags[~s] and rule.results[~s][1].dtype.category >= 2]
+
+
+def reveal(rule, saved, hidden) -> list:
+    """The results, with the hidden ones computed again so that the graph knows how they depend on the arguments."""
+    op = rule.operator
+    again = op.run_body([getattr(saved, p.name) for p in op.parameters])
+    return [again[i] if i in hidden else o for i, o in enumerate(saved.outputs)]
 
 
 def _unsaved(spec):
@@ -355,6 +372,8 @@ def prepare(rule) -> None:
     try:
         backward = plan_backward(rule, [dense(s.shape, s.dtype) if f else None for (_, s, _), f in zip(rule.results, rule.grad_flags)])
         rule.saved = tuple(sorted(backward.used_saved))
+        if hidden_outputs(rule):  # a backward that is recorded computes them again, of all arguments
+            rule.saved = tuple(sorted({*rule.saved, *range(len(rule.code.inputs))}))
     except TraceError:
         rule.saved = tuple(range(len(rule.code.inputs))) + tuple(~i for i in range(len(rule.results)))
         rule.saved_meta = "direct"
