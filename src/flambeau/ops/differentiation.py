@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from ..autograd.differentiate import backward as _backward
+from ..dtypes import int64
 from ..tensor import make
 from .creation import check_size
 from .gradient import sum_to_shape
@@ -42,10 +43,12 @@ export("torch", "detach_", detach_)
 
 
 @function(None, method=True)
-def sum_to_size(self, *size):
+def sum_to_size(self, *sizes, size=None):
     """The sum over the dimensions that broadcasting ``size`` to this tensor's shape would add or repeat."""
-    shape = check_size("sum_to_size", spread(size))
+    shape = check_size("sum_to_size", spread(sizes) if size is None else size)
     lead = self.ndim - len(shape)
     if lead < 0 or any(s not in (1, t) for s, t in zip(shape, self.shape[lead:])):
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}.")
+    if shape != tuple(self.shape) and self.dtype.category < 2:
+        return sum_to_shape(self.to(int64), shape)  # sums of integers are int64
     return sum_to_shape(self, shape)
