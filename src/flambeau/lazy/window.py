@@ -10,6 +10,7 @@ keys. Python scalars are listed apart and are no part of the key.
 
 from __future__ import annotations
 
+import gc
 import os
 import sys
 import threading
@@ -21,6 +22,8 @@ from .storage import Storage, check_inference, new_storage
 from .storage import thread as _thread
 
 LOCK = threading.RLock()
+if hasattr(os, "register_at_fork"):  # a child must not begin in the middle of another thread's recording
+    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
 
 EAGER = os.environ.get("FLAMBEAU_EAGER", "0") not in ("", "0")
 # An instruction weighs 1, and 1 more for each MiB it writes. A window above the soft limit is run where its first instruction
@@ -217,8 +220,15 @@ def run() -> None:
     with LOCK:
         if current.tracing:
             raise TraceError("a value was looked at while an operator's body was traced")
-        if current.code:
+        if not current.code:
+            return
+        collecting = gc.isenabled()
+        gc.disable()  # a finalizer must not look at what is being computed
+        try:
             _runner(current)
+        finally:
+            if collecting:
+                gc.enable()
 
 
 @contextmanager
