@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from flambeau.compiler.kernel import COSTLY, INNER, MIDDLE, Kernel, Pass, plan
+from flambeau.compiler.kernel import COSTLY, INNER, MIDDLE, Kernel, Node, Pass, plan
 from flambeau.compiler.targets.cpu.builder import Builder, Value, vector
 from flambeau.compiler.targets.cpu.elementwise import lower
 from flambeau.compiler.targets.cpu.frame import Block, Frame, new_block
@@ -505,12 +505,19 @@ def _widths(kernel: Kernel, members: Iterable[int]) -> tuple[int, ...]:
         kernel.nodes[n] for n in members if kernel.nodes[n].op not in ("const", "scalar", "store", "load")
     ]
     weight = sum(16 if node.op in COSTLY else 1 for node in nodes)
+    if kernel.mode == "row" and any(_rounds(node) for node in nodes):
+        return (4,)  # whatever else the pass does: the order of a sum must not depend on what it is fused with
     if weight > 12:
         return (2,) if weight <= 48 else (1,)
     reductions = sum(node.op == "reduce" for node in nodes)
     if kernel.mode == "column" and reductions < 2 and weight < 5:
         return (8, 4)
     return (4,)
+
+
+def _rounds(node: Node) -> bool:
+    """Whether the result of a reduction depends on its order."""
+    return node.op == "reduce" and node.attr in ("sum", "prod") and node.dtype.startswith("float")
 
 
 def _constant(b: Builder, dtype: str, attr: float | str, count: int) -> Value:
