@@ -256,3 +256,35 @@ class TestModules:
     def test_functionalize_is_refused_by_name(self):
         with pytest.raises(NotImplementedError, match="functionalize"):
             flambeau.func.functionalize(lambda x: x)
+
+
+class TestUserFunctions:
+    @staticmethod
+    def cube(t, **attributes):
+        def forward(ctx, x):
+            ctx.save_for_backward(x)
+            return x**3
+
+        def setup(ctx, inputs, output):
+            ctx.save_for_backward(inputs[0])
+
+        members = {
+            "forward": staticmethod(lambda x: x**3),
+            "setup_context": staticmethod(setup),
+            "backward": staticmethod(lambda ctx, g: 3 * ctx.saved_tensors[0] ** 2 * g),
+        }
+        return type("Cube", (t.autograd.Function,), {**members, **attributes})
+
+    def test_a_generated_rule(self):
+        same(lambda t, f: f.vmap(f.grad(lambda x: self.cube(t, generate_vmap_rule=True).apply(x).sum()))(t.tensor(X)))
+
+    def test_a_rule_of_its_own(self):
+        rule = staticmethod(lambda info, in_dims, x: (x.movedim(in_dims[0], 0) ** 3 + info.batch_size, 0))
+        same(lambda t, f: f.vmap(lambda x: self.cube(t, vmap=rule).apply(x), in_dims=1)(t.tensor(X)))
+
+    def test_no_rule(self):
+        for t in (torch, flambeau):
+            with pytest.raises(RuntimeError):
+                t.vmap(self.cube(t).apply)(t.tensor(X))
+            with pytest.raises(RuntimeError):
+                t.func.jvp(self.cube(t).apply, (t.tensor(X),), (t.tensor(X),))

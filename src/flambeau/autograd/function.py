@@ -208,8 +208,8 @@ class Function(metaclass=FunctionMeta):
 
     @staticmethod
     def vmap(info, in_dims, *args):
-        """The batching rule, which flambeau does not use yet."""
-        raise NotImplementedError("flambeau: Function.vmap is not supported yet")
+        """The batching rule: ``(results, out_dims)`` for arguments whose batch is at ``in_dims``; to be overridden."""
+        raise NotImplementedError("To use autograd.Function with vmap, you must either override the vmap static method or set generate_vmap_rule=True.")
 
     @classmethod
     def apply(cls, *args, **kwargs):
@@ -219,6 +219,10 @@ class Function(metaclass=FunctionMeta):
         separate = cls.setup_context is not Function.setup_context
         if separate:
             args = _bound(cls.forward, args, kwargs)
+        if _transformation is not None and any(isinstance(a, Tensor) and a._spec.override for a in args):
+            found = _transformation(cls, args)
+            if found is not NotImplemented:
+                return found
         ctx = cls._backward_cls(())
         needs = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
         ctx.needs_input_grad = needs
@@ -230,6 +234,15 @@ class Function(metaclass=FunctionMeta):
             else:
                 result = cls.forward(ctx, *args)
         return _finish(ctx, args, result, differentiable)
+
+
+_transformation = None
+
+
+def set_transformation(function) -> None:
+    """``function(cls, args)`` applies a Function to batched and dual tensors, NotImplemented for others; set by the operators."""
+    global _transformation
+    _transformation = function
 
 
 def _bound(forward, args: tuple, kwargs: dict) -> tuple:

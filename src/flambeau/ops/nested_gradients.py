@@ -6,6 +6,7 @@ from ..autograd.differentiate import grad as _grad
 from ..autograd.graph import Meta, edge_of
 from ..tensor import Tensor
 from .batching import BatchedTensor, batched, beneath, expanded
+from . import user_functions  # noqa: F401 (Functions must know of transformations before the first one)
 from .transformed import Transformed
 
 
