@@ -37,6 +37,23 @@ def run_window(window) -> None:
     code, inputs, scalars, sites = window.code, window.inputs, window.scalars, window.sites
     outputs = [ref() for ref in window.outputs]
     window.reset()
+    try:
+        _execute(code, inputs, outputs, scalars, sites)
+    except BaseException as error:
+        _give_up(outputs, error)
+        raise
+
+
+def _give_up(outputs, error: BaseException) -> None:
+    """Results that an error left without memory say so when they are read; after an interrupt no result is trusted."""
+    interrupted = not isinstance(error, Exception)
+    for storage in outputs:
+        if storage is not None and storage.failure is None and (interrupted or storage.buffer is None):
+            storage.buffer = None
+            storage.failure = RuntimeError(f"the computation of this tensor was cut short ({type(error).__name__}: {error})")
+
+
+def _execute(code, inputs, outputs, scalars, sites) -> None:
     key = (tuple(code), tuple([storage is not None for storage in outputs]))
     entry = _programs.get(key)
     if entry is None:

@@ -104,12 +104,21 @@ def enter(window: Window, storage: Storage, offset: int) -> bool:
         if storage.failure is not None:
             raise storage.failure
         raise RuntimeError("flambeau: a tensor's storage has no memory (meta tensors and freed storages cannot be read)")
-    storage.epoch = window.epoch
     window.inputs.append(storage)
     storage.slot = -len(window.inputs)
     storage.base = offset
+    storage.epoch = window.epoch  # last: an interrupt before it leaves the storage unknown to the window
     # Visible memory is neither read nor written late.
     return storage.external is not None and storage.is_external()
+
+
+def repair(window: Window) -> None:
+    """Take back what an instruction that was cut short (by an interrupt, say) left in the window's lists."""
+    del window.outputs[sum(len(instruction[0].outputs) for instruction in window.code):]
+    del window.scalars[sum(instruction[0].scalars for instruction in window.code):]
+    used = {operand[0] if operand.__class__ is tuple else operand for instruction in window.code for operand in instruction[1:]}
+    while window.inputs and -len(window.inputs) not in used and not window.tracing:
+        window.inputs.pop().epoch = 0
 
 
 _ref = weakref.ref
@@ -129,90 +138,102 @@ def set_inference(on: bool) -> None:
 def record1(code: Code, a) -> Storage:
     """Append an instruction with one tensor input and one fresh output; gives the output's storage."""
     with LOCK:
-        window = current
-        if window.weight > window.limit:
-            overflow(code)
-        urgent = window.eager
-        sa = a._storage
-        if sa.epoch != window.epoch:
-            urgent |= enter(window, sa, a._offset)
-        oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
-        storage = _storage(None, code.outputs[0].nbytes)
-        outputs = window.outputs
-        storage.epoch = window.epoch
-        storage.slot = len(outputs)
-        outputs.append(_ref(storage))
-        window.code.append((code, oa))
-        window.weight += code.weight
-        if urgent:
-            run()
-        return storage
+        try:
+            window = current
+            if window.weight > window.limit:
+                overflow(code)
+            urgent = window.eager
+            sa = a._storage
+            if sa.epoch != window.epoch:
+                urgent |= enter(window, sa, a._offset)
+            oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
+            storage = _storage(None, code.outputs[0].nbytes)
+            outputs = window.outputs
+            storage.epoch = window.epoch
+            storage.slot = len(outputs)
+            outputs.append(_ref(storage))
+            window.code.append((code, oa))
+            window.weight += code.weight
+            if urgent:
+                run()
+            return storage
+        except BaseException:
+            repair(current)
+            raise
 
 
 def record2(code: Code, a, b) -> Storage:
     """As ``record1``, with two tensor inputs."""
     with LOCK:
-        window = current
-        if window.weight > window.limit:
-            overflow(code)
-        urgent = window.eager
-        epoch = window.epoch
-        sa, sb = a._storage, b._storage
-        if sa.epoch != epoch:
-            urgent |= enter(window, sa, a._offset)
-        if sb.epoch != epoch:
-            urgent |= enter(window, sb, b._offset)
-        oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
-        ob = sb.slot if b._offset == sb.base else (sb.slot, b._offset - sb.base)
-        storage = _storage(None, code.outputs[0].nbytes)
-        outputs = window.outputs
-        storage.epoch = epoch
-        storage.slot = len(outputs)
-        outputs.append(_ref(storage))
-        window.code.append((code, oa, ob))
-        window.weight += code.weight
-        if urgent:
-            run()
-        return storage
+        try:
+            window = current
+            if window.weight > window.limit:
+                overflow(code)
+            urgent = window.eager
+            epoch = window.epoch
+            sa, sb = a._storage, b._storage
+            if sa.epoch != epoch:
+                urgent |= enter(window, sa, a._offset)
+            if sb.epoch != epoch:
+                urgent |= enter(window, sb, b._offset)
+            oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
+            ob = sb.slot if b._offset == sb.base else (sb.slot, b._offset - sb.base)
+            storage = _storage(None, code.outputs[0].nbytes)
+            outputs = window.outputs
+            storage.epoch = epoch
+            storage.slot = len(outputs)
+            outputs.append(_ref(storage))
+            window.code.append((code, oa, ob))
+            window.weight += code.weight
+            if urgent:
+                run()
+            return storage
+        except BaseException:
+            repair(current)
+            raise
 
 
 def record(code: Code, inputs, scalars=()) -> list[Storage]:
     """Append an instruction: any inputs, scalars and outputs; bumps the versions of what it writes."""
     with LOCK:
-        window = current
-        if window.weight > window.limit:
-            overflow(code)
-        for i in code.mutates:
-            written = inputs[i]._storage
-            if written.inference:
-                check_inference(written)
-            else:
-                written.version += 1
-        urgent = window.eager
-        epoch = window.epoch
-        instruction = [code]
-        for t in inputs:
-            s = t._storage
-            if s.epoch != epoch:
-                urgent |= enter(window, s, t._offset)
-            instruction.append(s.slot if t._offset == s.base else (s.slot, t._offset - s.base))
-        fresh = []
-        outputs = window.outputs
-        for spec in code.outputs:
-            storage = _storage(None, spec.nbytes)
-            storage.epoch = epoch
-            storage.slot = len(outputs)
-            outputs.append(_ref(storage))
-            fresh.append(storage)
-        if scalars:
-            window.scalars.extend(scalars)
-        if code.sited:
-            window.sites[len(window.code)] = user_line()
-        window.code.append(tuple(instruction))
-        window.weight += code.weight
-        if urgent:
-            run()
-        return fresh
+        try:
+            window = current
+            if window.weight > window.limit:
+                overflow(code)
+            for i in code.mutates:
+                written = inputs[i]._storage
+                if written.inference:
+                    check_inference(written)
+                else:
+                    written.version += 1
+            urgent = window.eager
+            epoch = window.epoch
+            instruction = [code]
+            for t in inputs:
+                s = t._storage
+                if s.epoch != epoch:
+                    urgent |= enter(window, s, t._offset)
+                instruction.append(s.slot if t._offset == s.base else (s.slot, t._offset - s.base))
+            fresh = []
+            outputs = window.outputs
+            for spec in code.outputs:
+                storage = _storage(None, spec.nbytes)
+                storage.epoch = epoch
+                storage.slot = len(outputs)
+                outputs.append(_ref(storage))
+                fresh.append(storage)
+            if scalars:
+                window.scalars.extend(scalars)
+            if code.sited:
+                window.sites[len(window.code)] = user_line()
+            window.code.append(tuple(instruction))
+            window.weight += code.weight
+            if urgent:
+                run()
+            return fresh
+        except BaseException:
+            repair(current)
+            raise
 
 
 def run() -> None:
