@@ -87,7 +87,7 @@ def test_fork_with_pending_work():
     for k in range(3):
         pending = torch.ones(1000) * 3 + k
 
-        def child():
+        def child(k=k, pending=pending):
             x = torch.ones(3, requires_grad=True)
             (x * pending[:3]).sum().backward()
             assert x.grad.tolist() == [3.0 + k] * 3

@@ -209,7 +209,8 @@ class Function(metaclass=FunctionMeta):
     @staticmethod
     def vmap(info, in_dims, *args):
         """The batching rule: ``(results, out_dims)`` for arguments whose batch is at ``in_dims``; to be overridden."""
-        raise NotImplementedError("To use autograd.Function with vmap, you must either override the vmap static method or set generate_vmap_rule=True.")
+        raise NotImplementedError("To use autograd.Function with vmap, you must either override the vmap static method or set "
+                                  "generate_vmap_rule=True.")
 
     @classmethod
     def apply(cls, *args, **kwargs):
