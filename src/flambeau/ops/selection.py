@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.graph import Param
+from ..lazy.spec import dense
 from ..tensor import Tensor
 from .elementwise import _infer, elementwise
 from .overrides import write_out
@@ -95,6 +96,7 @@ def _filling(op, values):
 def _infer_masked_fill(op, specs, values):
     outputs, plan = _infer(_filling)(op, specs, values)
     input, mask, value = plan.operands
+    outputs = tuple([dense(spec.shape, spec.dtype, spec.device) for spec in outputs])
     return outputs, plan._replace(operands=(mask, value, input))
 
 
