@@ -49,7 +49,11 @@ class TestReverseMode:
         same(lambda t, f: f.grad(lambda x: x * f.grad(lambda y: x * y**2)(x))(t.tensor(3.0)))
 
     def test_several_arguments_and_aux(self):
-        same(lambda t, f: f.grad_and_value(lambda x, y: ((x * y).sum(), x + 1), argnums=(0, 1), has_aux=True)(t.tensor(X), t.tensor(X + 1)))
+        same(
+            lambda t, f: f.grad_and_value(lambda x, y: ((x * y).sum(), x + 1), argnums=(0, 1), has_aux=True)(
+                t.tensor(X), t.tensor(X + 1)
+            )
+        )
 
     def test_parameters_outside_stay_in_the_graph(self):
         def compute(t, f):
@@ -61,7 +65,9 @@ class TestReverseMode:
 
     def test_vjp_of_structures(self):
         def compute(t, f):
-            out, pull = f.vjp(lambda d: {"a": d["x"] * 2, "b": d["x"].sum() * d["y"]}, {"x": t.tensor(X), "y": t.tensor(W)})
+            out, pull = f.vjp(
+                lambda d: {"a": d["x"] * 2, "b": d["x"].sum() * d["y"]}, {"x": t.tensor(X), "y": t.tensor(W)}
+            )
             return out, pull({"a": t.ones_like(out["a"]), "b": t.ones_like(out["b"])})
 
         same(compute)
@@ -80,7 +86,11 @@ class TestReverseMode:
 
 class TestForwardMode:
     def test_jvp(self):
-        same(lambda t, f: f.jvp(lambda x, y: (x @ y.T).softmax(0), (t.tensor(X), t.tensor(W)), (t.tensor(X + 1), t.tensor(W * 2))))
+        same(
+            lambda t, f: f.jvp(
+                lambda x, y: (x @ y.T).softmax(0), (t.tensor(X), t.tensor(W)), (t.tensor(X + 1), t.tensor(W * 2))
+            )
+        )
 
     def test_jvp_of_jvp(self):
         def compute(t, f):
@@ -123,7 +133,11 @@ class TestForwardMode:
 class TestJacobians:
     @pytest.mark.parametrize("name", ["jacrev", "jacfwd"])
     def test_jacobian(self, name):
-        same(lambda t, f: getattr(f, name)(lambda x, y: (t.tanh(x).sum(0) * y, x.sum()), argnums=(0, 1))(t.tensor(X), t.tensor(X[0])))
+        same(
+            lambda t, f: getattr(f, name)(lambda x, y: (t.tanh(x).sum(0) * y, x.sum()), argnums=(0, 1))(
+                t.tensor(X), t.tensor(X[0])
+            )
+        )
 
     @pytest.mark.parametrize("outer", ["jacrev", "jacfwd"])
     @pytest.mark.parametrize("inner", ["jacrev", "jacfwd"])
@@ -143,7 +157,11 @@ class TestVmap:
         same(lambda t, f: f.vmap(lambda x, w: x.sum() * w, in_dims, out_dims)(t.tensor(X), t.tensor(W)))
 
     def test_structures(self):
-        same(lambda t, f: f.vmap(lambda d, w: {"r": d["x"] @ w.T}, in_dims=({"x": 0}, None))({"x": t.tensor(X)}, t.tensor(W)))
+        same(
+            lambda t, f: f.vmap(lambda d, w: {"r": d["x"] @ w.T}, in_dims=({"x": 0}, None))(
+                {"x": t.tensor(X)}, t.tensor(W)
+            )
+        )
 
     def test_nested(self):
         same(lambda t, f: f.vmap(lambda x: f.vmap(lambda y: x * y + x.sum())(t.tensor(W)))(t.tensor(X)))
@@ -189,7 +207,11 @@ class TestVmap:
 
     def test_sorting_scans_and_solvers(self):
         square = RNG.randn(2, 3, 3)
-        same(lambda t, f: f.vmap(lambda a: (t.linalg.inv(a), a.cumsum(0), a.topk(2).values, a.argmax(), a[t.tensor([0, 2])]))(t.tensor(square)))
+        same(
+            lambda t, f: f.vmap(
+                lambda a: (t.linalg.inv(a), a.cumsum(0), a.topk(2).values, a.argmax(), a[t.tensor([0, 2])])
+            )(t.tensor(square))
+        )
 
     @pytest.mark.parametrize("wrong", [
         lambda t: t.vmap(lambda x: x)(),
@@ -221,7 +243,9 @@ class TestVmap:
     def test_randomness(self, randomness):
         def compute(t, f):
             t.manual_seed(0)
-            return f.vmap(lambda x: (x + t.rand(3), t.nn.functional.dropout(x, 0.5)), randomness=randomness)(t.tensor(X))
+            return f.vmap(lambda x: (x + t.rand(3), t.nn.functional.dropout(x, 0.5)), randomness=randomness)(
+                t.tensor(X)
+            )
 
         if randomness == "different":
             same(compute)
@@ -247,9 +271,14 @@ class TestModules:
     def test_ensemble(self):
         def compute(t, f):
             t.manual_seed(0)
-            models = [t.nn.Sequential(t.nn.Conv2d(1, 2, 3), t.nn.ReLU(), t.nn.Flatten(), t.nn.Linear(8, 2)).double() for _ in range(3)]
+            models = [
+                t.nn.Sequential(t.nn.Conv2d(1, 2, 3), t.nn.ReLU(), t.nn.Flatten(), t.nn.Linear(8, 2)).double()
+                for _ in range(3)
+            ]
             state = f.stack_module_state(models)
-            return f.vmap(lambda p, b, x: f.functional_call(models[0], (p, b), (x,)), in_dims=(0, 0, None))(*state, t.ones(2, 1, 4, 4).double())
+            return f.vmap(lambda p, b, x: f.functional_call(models[0], (p, b), (x,)), in_dims=(0, 0, None))(
+                *state, t.ones(2, 1, 4, 4).double()
+            )
 
         same(compute)
 

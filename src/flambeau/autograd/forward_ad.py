@@ -53,14 +53,20 @@ class dual_level:
 def make_dual(tensor: Tensor, tangent: Tensor, *, level: int | None = None) -> Tensor:
     """A dual tensor over the memory of ``tensor``, with the derivative ``tangent`` of the same shape and dtype."""
     if not _current:
-        raise RuntimeError("Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first.")
+        raise RuntimeError(
+            "Trying to create a dual Tensor for forward AD but no level exists, make sure to enter_dual_level() first."
+        )
     for name, value in (("primal", tensor), ("tangent", tangent)):
         if not (value.is_floating_point() or value.is_complex()):
             raise ValueError(f"Expected {name} to be floating point or complex, but got: {value.dtype}")
     if tensor.shape != tangent.shape:
-        raise RuntimeError(f"make_dual: Expected the tangent to have the primal's shape {list(tensor.shape)}, got {list(tangent.shape)}")
+        raise RuntimeError(
+            f"make_dual: Expected the tangent to have the primal's shape {list(tensor.shape)}, got {list(tangent.shape)}"
+        )
     if tensor.dtype is not tangent.dtype:
-        raise RuntimeError(f"make_dual: Expected the tangent to have the primal's dtype {tensor.dtype}, got {tangent.dtype}")
+        raise RuntimeError(
+            f"make_dual: Expected the tangent to have the primal's dtype {tensor.dtype}, got {tangent.dtype}"
+        )
     number = _current[-1][0].number
     if parts(tensor, number)[1] is not None:
         raise RuntimeError("make_dual: the tensor already has a forward gradient at this level")

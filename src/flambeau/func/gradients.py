@@ -40,7 +40,9 @@ def _vjp(func: Callable, primals: tuple, has_aux: bool):
     outputs, form = flatten(result)
     for out in outputs:
         if not isinstance(out, Tensor):
-            raise RuntimeError(f"vjp(f, *primals): Expected f(*primals) to return only tensors, got unsupported type {type(out)}")
+            raise RuntimeError(
+                f"vjp(f, *primals): Expected f(*primals) to return only tensors, got unsupported type {type(out)}"
+            )
     others = outer and reaches_others(outputs, leaves)
 
     def vjp_fn(cotangents, retain_graph=True, create_graph=None):
@@ -52,8 +54,10 @@ def _vjp(func: Callable, primals: tuple, has_aux: bool):
             )
         for i, (c, o) in enumerate(zip(given, outputs)):
             if c.shape != o.shape:
-                raise RuntimeError(f"Mismatch in shape: grad_output[{i}] has a shape of {c.shape} and output[{i}] "
-                                   f"has a shape of {o.shape}.")
+                raise RuntimeError(
+                    f"Mismatch in shape: grad_output[{i}] has a shape of {c.shape} and output[{i}] "
+                    f"has a shape of {o.shape}."
+                )
         enabled = is_grad_enabled() if create_graph is None else create_graph
         keep = enabled and (others or any(c.requires_grad for c in given))
         found = gradients(outputs, leaves, given, levels, keep)

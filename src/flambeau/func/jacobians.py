@@ -37,16 +37,23 @@ def jacrev(
         output, vjp_fn = found[:2]
         outputs, form = flatten(output)
         inputs, structure = flatten(chosen)
-        rows = vmap(lambda *directions: flatten(vjp_fn(unflatten(directions, form)))[0], chunk_size=chunk_size)(*_basis(outputs))
+        rows = vmap(lambda *directions: flatten(vjp_fn(unflatten(directions, form)))[0], chunk_size=chunk_size)(
+            *_basis(outputs)
+        )
         blocks = [_rows_of(column, outputs) for column in rows]  # for each input, for each output
-        made = [unflatten([_shaped(blocks[i][o], out, x) for i, x in enumerate(inputs)], structure) for o, out in enumerate(outputs)]
+        made = [
+            unflatten([_shaped(blocks[i][o], out, x) for i, x in enumerate(inputs)], structure)
+            for o, out in enumerate(outputs)
+        ]
         jacobian = unflatten(made, form)
         return (jacobian, found[2]) if has_aux else jacobian
 
     return wrapped
 
 
-def jacfwd(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, randomness: str = "error") -> Callable:
+def jacfwd(
+    func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False, *, randomness: str = "error"
+) -> Callable:
     """As :func:`jacrev`, a column at a time in forward mode."""
 
     @functools.wraps(func)
@@ -64,7 +71,7 @@ def jacfwd(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = F
             return [*outputs, *extra]
 
         found = vmap(push, randomness=randomness)(*_basis(inputs))
-        columns, extra = found[:kept["outputs"]], [x[0] for x in found[kept["outputs"]:]]
+        columns, extra = found[: kept["outputs"]], [x[0] for x in found[kept["outputs"] :]]
         made = []
         for column in columns:
             pieces = _rows_of(column, inputs)
@@ -86,7 +93,7 @@ def _basis(tensors: list[Tensor]) -> list[Tensor]:
     total = sum(t.numel() for t in tensors)
     made, start = [], 0
     for t in tensors:
-        rows = NAMESPACES["torch"]["eye"](total, dtype=t.dtype)[:, start:start + t.numel()]
+        rows = NAMESPACES["torch"]["eye"](total, dtype=t.dtype)[:, start : start + t.numel()]
         made.append(rows.reshape((total, *t.shape)))
         start += t.numel()
     return made
@@ -96,7 +103,7 @@ def _rows_of(column: Tensor, tensors: list[Tensor]) -> list[Tensor]:
     """The part of a batch of directions that belongs to each tensor."""
     pieces, start = [], 0
     for t in tensors:
-        pieces.append(column[start:start + t.numel()])
+        pieces.append(column[start : start + t.numel()])
         start += t.numel()
     return pieces
 

@@ -43,7 +43,9 @@ def _merged(dicts: Sequence) -> dict:
     names = [name for d in dicts for name in d]
     repeated = {name for name in names if names.count(name) > 1}
     if repeated:
-        raise ValueError(f"{sorted(repeated)} appeared in multiple dictionaries; behavior of functional call is ambiguous")
+        raise ValueError(
+            f"{sorted(repeated)} appeared in multiple dictionaries; behavior of functional call is ambiguous"
+        )
     return {name: value for d in dicts for name, value in d.items()}
 
 
@@ -88,8 +90,10 @@ def _check_names(module, given: dict, places: dict, strict: bool) -> None:
             )
     if unexpected:
         name = unexpected[0]
-        raise AttributeError(f"{type(module).__name__} has no attribute `{name.rpartition('.')[2]}` "
-                             f"(for the name {name!r} given to functional_call)")
+        raise AttributeError(
+            f"{type(module).__name__} has no attribute `{name.rpartition('.')[2]}` "
+            f"(for the name {name!r} given to functional_call)"
+        )
 
 
 def _tied(given: dict, places: dict) -> dict:

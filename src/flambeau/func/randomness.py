@@ -21,8 +21,11 @@ _IN_PLACE = frozenset(
     for n in ("uniform_", "normal_", "random_", "bernoulli_", "exponential_", "geometric_", "cauchy_", "log_normal_")
 )
 _DROPOUT = frozenset(
-    [_FUNCTIONAL[n] for n in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
-     if n in _FUNCTIONAL]
+    [
+        _FUNCTIONAL[n]
+        for n in ("dropout", "dropout1d", "dropout2d", "dropout3d", "alpha_dropout", "feature_alpha_dropout")
+        if n in _FUNCTIONAL
+    ]
     + [_TORCH[n] for n in ("dropout", "feature_dropout", "alpha_dropout", "feature_alpha_dropout") if n in _TORCH]
 )
 _OTHERS = frozenset(
@@ -70,7 +73,9 @@ def _idle(func, args, kwargs) -> bool:
     """Whether a dropout draws nothing, as outside of training."""
     if func not in _DROPOUT:
         return False
-    named = dict(zip(("input", "p", "training"), args)) | {("training" if k == "train" else k): v for k, v in kwargs.items()}
+    named = dict(zip(("input", "p", "training"), args)) | {
+        ("training" if k == "train" else k): v for k, v in kwargs.items()
+    }
     return not named.get("training", True) or named.get("p", 0.5) == 0
 
 

@@ -18,11 +18,15 @@ def jvp(func: Callable, primals: Any, tangents: Any, *, strict: bool = False, ha
     depend on the primals is an error. Raises RuntimeError for what does not fit.
     """
     if not isinstance(primals, tuple):
-        raise RuntimeError("jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call f(*primals).")
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals to be a tuple. E.g. it should be valid to call f(*primals)."
+        )
     inputs, structure = flatten(primals)
     directions, form = flatten(tangents)
     if structure != form:
-        raise RuntimeError("jvp(f, primals, tangents): Expected primals and tangents to have the same python structure.")
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected primals and tangents to have the same python structure."
+        )
     if not inputs:
         raise RuntimeError("jvp(f, primals, tangents): Expected at least one Tensor in primals")
     for x, t in zip(inputs, directions):
@@ -34,7 +38,9 @@ def jvp(func: Callable, primals: Any, tangents: Any, *, strict: bool = False, ha
     aux = None
     if has_aux:
         if not isinstance(result, tuple) or len(result) != 2:
-            raise RuntimeError("jvp(f, primals, tangents): output of function f should be a tuple: (output, aux) if has_aux is True")
+            raise RuntimeError(
+                "jvp(f, primals, tangents): output of function f should be a tuple: (output, aux) if has_aux is True"
+            )
         result, aux = result
         aux = map_leaves(lambda t: parts(t, level.number)[0] if isinstance(t, Tensor) else t, aux)
     outputs, shape = flatten(result)
@@ -52,13 +58,17 @@ def _check(x: Any, t: Any) -> None:
     if t.dtype.category < 2:
         raise ValueError(f"Expected tangent to be floating point or complex, but got: {t.dtype}")
     if x.shape != t.shape:
-        raise RuntimeError("jvp(f, primals, tangents): Expected tangents to have the shapes of primals, "
-                           f"got {list(t.shape)} for {list(x.shape)}")
+        raise RuntimeError(
+            "jvp(f, primals, tangents): Expected tangents to have the shapes of primals, "
+            f"got {list(t.shape)} for {list(x.shape)}"
+        )
 
 
 def _split(out: Any, level: int, strict: bool):
     if not isinstance(out, Tensor):
-        raise RuntimeError(f"jvp(f, primals, tangents): Expected f to return only tensors, got unsupported type {type(out)}")
+        raise RuntimeError(
+            f"jvp(f, primals, tangents): Expected f to return only tensors, got unsupported type {type(out)}"
+        )
     primal, tangent = parts(out, level)
     if tangent is None:
         if strict:
@@ -75,7 +85,9 @@ def linearize(func: Callable, *primals: Any):
 
     def jvp_fn(*tangents):
         if flatten(tangents)[1] != structure:
-            raise RuntimeError("linearize: Expected the tangents given to jvp_fn to have the same structure as the primals")
+            raise RuntimeError(
+                "linearize: Expected the tangents given to jvp_fn to have the same structure as the primals"
+            )
         return jvp(func, primals, tangents)[1]
 
     return output, jvp_fn

@@ -71,14 +71,18 @@ def _arguments(func: Callable, in_dims: Any, args: tuple):
     leaves, structure = flatten(args)
     dims = spread(tuple(in_dims) if isinstance(in_dims, list) else in_dims, structure)
     if dims is None:
-        raise ValueError(f"{call}: in_dims is not compatible with the structure of `inputs`: {in_dims} for {len(args)} arguments.")
+        raise ValueError(
+            f"{call}: in_dims is not compatible with the structure of `inputs`: {in_dims} for {len(args)} arguments."
+        )
     dims = [_checked(call, leaf, dim) for leaf, dim in zip(leaves, dims)]
     sizes = [leaf.shape[d] for leaf, d in zip(leaves, dims) if d is not None]
     if not sizes:
         raise ValueError(f"{call}: at least one input must be batched: every in_dim is None")
     if len(set(sizes)) > 1:
-        raise ValueError("vmap: Expected all tensors to have the same size in the mapped dimension, "
-                         f"got sizes {sizes} for the mapped dimension")
+        raise ValueError(
+            "vmap: Expected all tensors to have the same size in the mapped dimension, "
+            f"got sizes {sizes} for the mapped dimension"
+        )
     return leaves, structure, dims, sizes[0]
 
 
@@ -87,7 +91,9 @@ def _checked(call: str, leaf: Any, dim: Any) -> int | None:
     if dim is None:
         return None
     if not isinstance(dim, int):
-        raise ValueError(f"{call}: Got in_dim={dim} for an input but in_dim must be either an integer dimension or None.")
+        raise ValueError(
+            f"{call}: Got in_dim={dim} for an input but in_dim must be either an integer dimension or None."
+        )
     if not isinstance(leaf, Tensor):
         raise ValueError(
             f"{call}: Got in_dim={dim} for an input but the input is of type {type(leaf)}. We cannot vmap over non-Tensor "
@@ -130,7 +136,9 @@ def _results(func, result, out_dims, level: Level):
 def _result(func, out: Tensor, dim: Any, level: Level) -> Tensor:
     if dim is None:
         if beneath(out, level.number) is not None:
-            raise ValueError(f"vmap({_name(func)}, ...): `{_name(func)}` can not return a BatchedTensor when out_dim is None")
+            raise ValueError(
+                f"vmap({_name(func)}, ...): `{_name(func)}` can not return a BatchedTensor when out_dim is None"
+            )
         return out
     if not isinstance(dim, int):
         raise ValueError(f"vmap({_name(func)}, ..., out_dims): out_dims must be an int or a tuple of ints, got {dim!r}")

@@ -11,7 +11,16 @@ from typing import Any
 
 from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor
-from .transformed import DataDependent, Transformed, arguments_of, body_of, map_tensors, name_of, operator_of, tensors_in
+from .transformed import (
+    DataDependent,
+    Transformed,
+    arguments_of,
+    body_of,
+    map_tensors,
+    name_of,
+    operator_of,
+    tensors_in,
+)
 
 RULES: dict[Callable, Callable] = {}  # public function -> rule(level, *args, **kwargs)
 
@@ -27,7 +36,9 @@ class BatchedTensor(Transformed):
         spec = self._value._spec
         known = self.__dict__.get("_known")
         if known is None or known[0] is not spec:
-            sample = make_spec(tuple(spec.shape[1:]), spec.stride[1:], spec.dtype, spec.device, spec.requires_grad, True)
+            sample = make_spec(
+                tuple(spec.shape[1:]), spec.stride[1:], spec.dtype, spec.device, spec.requires_grad, True
+            )
             known = self.__dict__["_known"] = (spec, sample)
         return known[1]
 
@@ -91,12 +102,15 @@ def call(func, level: int, args, kwargs):
     if rule is not None:
         return rule(level, *args, **kwargs)
     if kwargs.get("out") is not None:
-        raise RuntimeError(f"vmap: {name_of(func)}: out= is not supported with batched tensors, as it would have to hold every sample")
+        raise RuntimeError(
+            f"vmap: {name_of(func)}: out= is not supported with batched tensors, as it would have to hold every sample"
+        )
     op = operator_of(func)
     try:
         if op is None:
             return body_of(func)(*args, **kwargs)
         from .batching_lift import apply
+
         return apply(op, level, arguments_of(op, args, kwargs))
     except DataDependent:
         if name_of(func) in DECIDING:
@@ -139,6 +153,7 @@ def _together(func, level: int, rows: list) -> Any:
         if any(r.shape != first.shape for r in rows):
             raise DataDependent(f"vmap: {name_of(func)}: the shape of the result depends on the values of the sample")
         from .joining import stack
+
         return batched(stack(rows), level)
     if isinstance(first, (tuple, list)):
         merged = [_together(func, level, list(column)) for column in zip(*rows)]

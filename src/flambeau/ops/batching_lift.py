@@ -85,7 +85,9 @@ def _aligned(op: Operator, level: int, values, plan: Map) -> tuple:
     rank = max(t.ndim for t in tensors)
     # A 0-dim sample gives way in promotion; with its batch it would not.
     mixed = len({t.dtype for t in tensors}) > 1
-    return tuple([_operand(v, level, rank, plan.compute if mixed else None) if isinstance(v, Tensor) else v for v in values])
+    return tuple(
+        [_operand(v, level, rank, plan.compute if mixed else None) if isinstance(v, Tensor) else v for v in values]
+    )
 
 
 def _operand(tensor: Tensor, level: int, rank: int, compute):
@@ -181,7 +183,11 @@ def _lifted_gradient(op: Operator, flags):
         size = _first_batched(given, flags).shape[0]
         named = {p.name: _bundle(v, f, level) for p, v, f in zip(op.parameters, given, flags)}
         outputs = [o if o is None else batched(o, level) for o in saved.outputs]
-        above = tuple([g if g is None else batched(g, level) for g in grad]) if isinstance(grad, tuple) else batched(grad, level)
+        above = (
+            tuple([g if g is None else batched(g, level) for g in grad])
+            if isinstance(grad, tuple)
+            else batched(grad, level)
+        )
         results = op.gradient_body(above, Saved(**named, outputs=outputs, output=outputs[0] if outputs else None))
         results = list(results) if isinstance(results, (tuple, list)) else [results]
         inputs = _tensor_inputs(op, named.values(), flags)
@@ -246,6 +252,7 @@ def _lifted_reduction(op: Reduction):
 
 def _dot(op, level, values):
     from .matmul import matmul
+
     return matmul(*[_physical(v, level) for v in values])
 
 
@@ -278,6 +285,7 @@ def neighbours(dims) -> bool:
 def samples(size: int, rank: int) -> Tensor:
     """The numbers of the samples, to go with positions of ``rank`` dimensions."""
     from .positions import positions
+
     return positions(size).reshape((size, *[1] * rank))
 
 
@@ -298,11 +306,14 @@ PLANS = {Dot: _dot, Gather: _gather, Index: _index}
 def _write(op: InplaceOperator, level: int, values):
     """Compute the new values of the samples, and write them to the batch."""
     from .batching_rules import writable
+
     target = writable(op.name, values[0], level, values[1:])
     functional = op.functional
     result = functional(*values)
     if result.shape != values[0].shape:
-        raise RuntimeError(f"output with shape {list(values[0].shape)} doesn't match the broadcast shape {list(result.shape)}")
+        raise RuntimeError(
+            f"output with shape {list(values[0].shape)} doesn't match the broadcast shape {list(result.shape)}"
+        )
     value = beneath(result, level)
     target.copy_(result if value is None else value)
     return values[0]

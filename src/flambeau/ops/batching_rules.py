@@ -79,6 +79,7 @@ def _copies(x: Tensor, size: int) -> Tensor:
 
 def _strided(x: Tensor, size, stride, distance: int) -> Tensor:
     from .views import as_strided
+
     return as_strided(x, tuple(size), tuple(stride), distance)
 
 
@@ -156,7 +157,9 @@ def _(level, input, size, stride, storage_offset=None):
     value = beneath(input, level)
     place = storage_offset or 0  # from the first element of the sample
     if span(size, stride) + place > input._spec.span:
-        raise RuntimeError(f"as_strided: sizes {list(size)}, strides {list(stride)} and storage offset {place} are out of bounds of the sample")
+        raise RuntimeError(
+            f"as_strided: sizes {list(size)}, strides {list(stride)} and storage offset {place} are out of bounds of the sample"
+        )
     return batched(_strided(value, (value.shape[0], *size), (value.stride(0), *stride), place), level)
 
 
@@ -178,7 +181,9 @@ def _(level, self):
 def _(level, input, mask, value):
     if isinstance(value, Tensor) and beneath(value, level) is not None:
         if value.ndim:
-            raise RuntimeError(f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s).")
+            raise RuntimeError(
+                f"masked_fill only supports a 0-dimensional value tensor, but got tensor with {value.ndim} dimension(s)."
+            )
         return selection.where(mask, value.to(input.dtype), input)
     op = selection.masked_fill.operator
     return apply(op, level, op.normalized((input, mask, value)))

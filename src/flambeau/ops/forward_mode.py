@@ -37,7 +37,9 @@ class DualTensor(Transformed):
 
     _storage = property(lambda self: self._primal._storage)
     _offset = property(lambda self: self._primal._offset)
-    _autograd = property(lambda self: self._primal._autograd, lambda self, value: setattr(self._primal, "_autograd", value))
+    _autograd = property(
+        lambda self: self._primal._autograd, lambda self, value: setattr(self._primal, "_autograd", value)
+    )
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for gradients with respect to the primal."""
@@ -47,7 +49,9 @@ class DualTensor(Transformed):
     def _handle(self, func, args, kwargs):
         if self._level in ended:
             level = self._level
-            return func(*map_tensors(lambda t: parts(t, level)[0], args), **map_tensors(lambda t: parts(t, level)[0], kwargs))
+            return func(
+                *map_tensors(lambda t: parts(t, level)[0], args), **map_tensors(lambda t: parts(t, level)[0], kwargs)
+            )
         return call(func, self._level, args, kwargs)
 
     def _rewrapped(self, function):
@@ -107,7 +111,9 @@ def call(func, level: int, args, kwargs):
         return rule(level, *args, **kwargs)
     op = operator_of(func)
     if kwargs.get("out") is not None:
-        raise RuntimeError(f"{name_of(func)}(): functions with out=... arguments don't support automatic differentiation")
+        raise RuntimeError(
+            f"{name_of(func)}(): functions with out=... arguments don't support automatic differentiation"
+        )
     if op is None:
         return body_of(func)(*args, **kwargs)
     values = arguments_of(op, args, kwargs)
@@ -123,7 +129,7 @@ def call(func, level: int, args, kwargs):
 def alike(tensor: Tensor, level: int) -> bool:
     """Whether the tangent lies in memory as the primal does, so that a view shows the same of both."""
     primal, tangent = parts(tensor, level)
-    return tangent._spec.stride == primal._spec.stride and not primal._spec.dtype.is_complex == (not tangent._spec.dtype.is_complex)
+    return tangent._spec.stride == primal._spec.stride and tangent.dtype is primal.dtype
 
 
 def _view(op: ViewOperator, level: int, values):
@@ -166,23 +172,34 @@ def _tangents(op: Operator, values, pairs, outputs: list, single: bool) -> list:
     create_graph = state.enabled and any(t is not None and t._spec.requires_grad for pair in pairs for t in pair)
     previous, state.enabled = state.enabled, True
     try:
-        above = [leaf(zeros(tuple(o.shape), dtype=o.dtype), levels) if flag else None for o, flag in zip(outputs, open_)]
+        above = [
+            leaf(zeros(tuple(o.shape), dtype=o.dtype), levels) if flag else None for o, flag in zip(outputs, open_)
+        ]
         numbers = op.split(values)[1]
         outputs = [o if create_graph else without_history(o) for o in outputs]
         saved = bind(rule, iter(primals), iter(numbers), outputs)
         hidden = [i for i, o in enumerate(outputs) if not open_[i] and o.dtype.category >= 2]
         if hidden and op.body is not None and (create_graph or levels):
             saved = bind(rule, iter(primals), iter(numbers), reveal(rule, saved, hidden))
-        given = [zeros(tuple(o.shape), dtype=o.dtype) if a is None and op.zero_gradients else a for a, o in zip(above, outputs)]
+        given = [
+            zeros(tuple(o.shape), dtype=o.dtype) if a is None and op.zero_gradients else a
+            for a, o in zip(above, outputs)
+        ]
         results = run_gradient(rule, given, saved, [p._spec for p in primals])
         wanted = [a for a in above if a is not None]
         sent = [(r, t) for r, (_, t) in zip(results, pairs) if r is not None and t is not None]
-        found = gradients([r for r, _ in sent], wanted, [t for _, t in sent], levels, create_graph) if sent else [None] * len(wanted)
+        found = (
+            gradients([r for r, _ in sent], wanted, [t for _, t in sent], levels, create_graph)
+            if sent
+            else [None] * len(wanted)
+        )
     finally:
         state.enabled = previous
     answers = iter(found)
     answers = [next(answers) if a is not None else None for a in above]
-    return [zeros(tuple(o.shape), dtype=o.dtype) if t is None and flag else t for o, t, flag in zip(outputs, answers, open_)]
+    return [
+        zeros(tuple(o.shape), dtype=o.dtype) if t is None and flag else t for o, t, flag in zip(outputs, answers, open_)
+    ]
 
 
 # -- writing -------------------------------------------------------------------------------------------------------------
@@ -211,7 +228,9 @@ def become_dual(target: Tensor, level: int) -> Tensor:
     if known is not None:
         return known
     if isinstance(target, Transformed):
-        raise RuntimeError(f"forward mode: a tensor of {list(target.shape)} of an enclosing transformation cannot be written to with a derivative")
+        raise RuntimeError(
+            f"forward mode: a tensor of shape {list(target.shape)} of an enclosing transformation cannot take a derivative in place"
+        )
     base = None if target._autograd is None else target._autograd.base
     spec = target._spec.plain
     if base is not None:
@@ -230,6 +249,7 @@ def become_dual(target: Tensor, level: int) -> Tensor:
 def copying_view(memory: Tensor, spec, distance: int) -> Tensor:
     """The part of ``memory`` at the places of ``spec``."""
     from .views import as_strided
+
     return as_strided(memory, tuple(spec.shape), spec.stride, distance)
 
 

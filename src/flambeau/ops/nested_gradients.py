@@ -5,8 +5,8 @@ from __future__ import annotations
 from ..autograd.differentiate import grad as _grad
 from ..autograd.graph import Meta, edge_of
 from ..tensor import Tensor
-from .batching import BatchedTensor, batched, beneath, expanded
 from . import user_functions  # noqa: F401 (Functions must know of transformations before the first one)
+from .batching import BatchedTensor, batched, beneath, expanded
 from .transformed import Transformed
 
 
@@ -79,7 +79,9 @@ def _plain_gradients(outputs, inputs, cotangents, create_graph: bool) -> list:
     if not roots:
         return [None] * len(inputs)
     fitting = [c if c.dtype is o.dtype else c.to(o.dtype) for o, c in roots]
-    return list(_grad([o for o, _ in roots], inputs, fitting, retain_graph=True, create_graph=create_graph, allow_unused=True))
+    return list(
+        _grad([o for o, _ in roots], inputs, fitting, retain_graph=True, create_graph=create_graph, allow_unused=True)
+    )
 
 
 # -- what else the graph leads to ----------------------------------------------------------------------------------------

@@ -106,7 +106,7 @@ def name_of(function) -> str:
 def arguments_of(op: Operator, args, kwargs) -> tuple:
     """All arguments of an operator's call, in the order of its schema."""
     values = list(args)
-    for p in op.parameters[len(values):]:
+    for p in op.parameters[len(values) :]:
         values.append(kwargs.get(p.name, p.default))
     return op.normalized(tuple(values))
 

@@ -30,7 +30,9 @@ def apply(cls, args: tuple):
     if not isinstance(top, BatchedTensor):
         if cls.jvp is not Function.jvp:
             raise NotImplementedError(f"flambeau: {cls.__name__}: Function.jvp is not supported yet")
-        raise RuntimeError(f"Trying to use forward AD with {cls.__name__} that does not support it because it has not been implemented yet.")
+        raise RuntimeError(
+            f"Trying to use forward AD with {cls.__name__} that does not support it because it has not been implemented yet."
+        )
     level = top._level
     if cls.vmap is Function.vmap:
         if not cls.generate_vmap_rule:
