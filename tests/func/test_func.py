@@ -111,6 +111,15 @@ class TestForwardMode:
 
         same(lambda t, f: f.jvp(func(t), (t.tensor(X),), (t.tensor(X + 1),)))
 
+    def test_a_copy_has_a_derivative_of_its_own(self):
+        def func(x):
+            y = x.expand(4, 3).clone()
+            y.mul_(x)
+            return y + x
+
+        same(lambda t, f: f.jvp(func, (t.tensor(X[0]),), (t.tensor(X[1]),)))
+        same(lambda t, f: f.jacfwd(func)(t.tensor(X[0])))
+
     def test_linearize(self):
         same(lambda t, f: f.linearize(t.sin, t.tensor(X))[1](t.tensor(W[:4])))
 

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from ..autograd.mode import state
 from ..lazy.spec import spec as make_spec
+from ..runtime.devices import contiguous_format
 from ..tensor import Tensor, make
 from . import copying, differentiation, filling, scattering, slicing
 from .batching import BatchedTensor, batched, beneath, expanded
@@ -196,10 +197,20 @@ def _tangents(op: Operator, values, pairs, outputs: list, single: bool) -> list:
     finally:
         state.enabled = previous
     answers = iter(found)
-    answers = [next(answers) if a is not None else None for a in above]
+    answers = [_owned(next(answers), pairs) if a is not None else None for a in above]
     return [
         zeros(tuple(o.shape), dtype=o.dtype) if t is None and flag else t for o, t, flag in zip(outputs, answers, open_)
     ]
+
+
+def _owned(tangent: Tensor | None, pairs) -> Tensor | None:
+    """A tangent in memory of its own, so that it can be written to: that of a copy must not be its source's."""
+    if tangent is None:
+        return None
+    if isinstance(tangent, Transformed):
+        return tangent.clone()
+    shared = any(t is not None and not isinstance(t, Transformed) and t._storage is tangent._storage for _, t in pairs)
+    return tangent.clone(memory_format=contiguous_format) if shared or tangent._spec.span < tangent._spec.numel else tangent
 
 
 # -- writing -------------------------------------------------------------------------------------------------------------
