@@ -22,11 +22,11 @@ _programs: dict = {}
 class Entry:
     """What is known of a window's structure: its graph, how often it was seen, its compiled program."""
 
-    __slots__ = ("graph", "nbytes", "seen", "program", "refused")
+    __slots__ = ("graph", "largest", "seen", "program", "refused")
 
     def __init__(self, graph):
         self.graph = graph
-        self.nbytes = sum(graph.sizes)
+        self.largest = max(graph.sizes, default=0)
         self.seen = 0
         self.program = None
         self.refused = False  # the compiler failed on it
@@ -77,11 +77,11 @@ def _execute(code, inputs, outputs, scalars, sites) -> None:
 
 
 def worth_compiling(entry: Entry) -> bool:
-    """Whether a window is compiled now: when it comes again, or at once when it moves much memory.
+    """Whether a window is compiled now: when it comes again, or at once when a value is large.
 
     It depends on what was seen before, never on time.
     """
-    return not (NUMPY_ONLY or entry.refused) and (entry.seen >= COMPILE_AT or entry.nbytes >= LARGE_BYTES)
+    return not (NUMPY_ONLY or entry.refused) and (entry.seen >= COMPILE_AT or entry.largest >= LARGE_BYTES)
 
 
 def _kernels():
