@@ -43,7 +43,8 @@ def _takes_over(kind: type) -> bool:
     """Whether a class has a ``__torch_function__`` of its own."""
     handler = getattr(kind, "__torch_function__", None)
     if kind is Tensor or handler is None or getattr(handler, "__func__", handler) is _disabled_torch_function_impl:
-        _plain.add(kind)
+        if kind is not tuple and kind is not list:  # their elements are asked
+            _plain.add(kind)
         return False
     return True
 
