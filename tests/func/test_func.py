@@ -176,7 +176,7 @@ class TestVmap:
         same(lambda t, f: f.vmap(lambda x: f.vmap(lambda y: x * y + x.sum())(t.tensor(W)))(t.tensor(X)))
 
     def test_samples_in_lists(self):
-        flambeau.vmap(lambda x: x[[[0, 1], [1, 2]]])(flambeau.tensor(X))  # a nested list says nothing of later ones
+        flambeau.vmap(lambda x: x[([[0, 1], [1, 2]],)])(flambeau.tensor(X))  # a nested list says nothing of later ones
         same(lambda t, f: f.vmap(lambda x: t.stack([x, x * 2]))(t.tensor(X)))
 
     def test_in_chunks(self):
