@@ -29,6 +29,7 @@ class Run(NamedTuple):
 def run(arguments: list[str], folder: Path = ROOT, **environment: str) -> Run:
     """Run Python with ``arguments``; ``CalledProcessError`` when it fails."""
     settings = {**os.environ, "OMP_NUM_THREADS": str(THREADS), "FLAMBEAU_NUM_THREADS": str(THREADS), **environment}
+    settings.pop("PYTHONDONTWRITEBYTECODE", None)  # an installed package has its bytecode beside it
     with tempfile.TemporaryFile("w+") as output:
         start = time.perf_counter()
         process = subprocess.Popen([sys.executable, *arguments], cwd=folder, env=settings, stdout=output)
@@ -50,9 +51,11 @@ def import_rows(repetitions: int) -> list[Row]:
     """Each import in a process of its own; the empty interpreter's time is taken off."""
     sides = {"empty": "pass", "flambeau": "import flambeau", "torch": "import torch"}
     times: dict[str, list[float]] = {name: [] for name in sides}
-    for _ in range(repetitions):
+    for repetition in range(repetitions + 1):
         for name, code in sides.items():
-            times[name].append(run(["-c", code], PYTHONPATH=ours_path()).seconds)
+            seconds = run(["-c", code], PYTHONPATH=ours_path()).seconds
+            if repetition:  # the first one writes bytecode
+                times[name].append(seconds)
     medians = {name: statistics.median(values) for name, values in times.items()}
     empty = medians["empty"]
     return [Row("import, in a fresh process", medians["flambeau"] - empty, medians["torch"] - empty, 0.3)]
