@@ -62,3 +62,10 @@ def test_gradcheck_accepts_what_is_right_and_finds_what_is_wrong():
     assert not gradcheck(Wrong.apply, (x,), raise_exception=False)
     with pytest.raises(ValueError, match="at least one input tensor"):
         gradcheck(lambda a: a, (x.detach(),))
+
+
+@pytest.mark.parametrize("argument", ["check_batched_grad", "masked"])
+def test_gradcheck_refuses_by_name_what_it_cannot_check(argument):
+    x = flambeau.ones(2, dtype=flambeau.float64, requires_grad=True)
+    with pytest.raises(NotImplementedError, match=argument):
+        gradcheck(lambda a: a * 2, (x,), **{argument: True})

@@ -44,10 +44,12 @@ def gradcheck(
     """
     if check_forward_ad or check_batched_forward_grad:
         raise NotImplementedError("flambeau: gradcheck: argument check_forward_ad is not supported yet")
+    if check_batched_grad:
+        raise NotImplementedError("flambeau: gradcheck: argument check_batched_grad is not supported yet")
+    if masked:
+        raise NotImplementedError("flambeau: gradcheck: argument masked is not supported yet: there are no sparse tensors")
     if not (check_backward_ad or check_forward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
-    if check_batched_grad and not check_backward_ad:
-        raise AssertionError("Setting check_batched_grad=True requires check_backward_ad to be True")
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     try:
         _check_inputs(inputs)

@@ -366,7 +366,11 @@ def _rename(instruction, renamed):
 
 
 def prepare(rule) -> None:
-    """Decide, at the first differentiable use of a signature, what is saved for backward."""
+    """Decide, at the first differentiable use of a signature, what is saved for backward, and the class of its nodes."""
+    name = rule.operator.node_name
+    if name.__class__ is not str:
+        name = name(rule.values)  # overloads of PyTorch's count their nodes
+    rule.node_class = node_class(name)
     flags = rule.operator.differentiable_results
     rule.grad_flags = [s.dtype.category >= 2 and (flags is None or flags[i]) for i, (_, s, _) in enumerate(rule.results)]
     try:
@@ -405,10 +409,7 @@ def node_class(name: str) -> type:
 
 def new_node(rule, edges, saved, numbers) -> OperatorNode:
     """The node of an operator; saved-tensor hooks and anomaly mode see it."""
-    name = rule.operator.node_name
-    if name.__class__ is not str:
-        name = name(rule.values)  # overloads of PyTorch's count their nodes
-    node = node_class(name)(rule, edges, saved, numbers)
+    node = rule.node_class(rule, edges, saved, numbers)
     if saved_hooks.stack and saved:
         node.tensors = saved_hooks.Packed(saved)
     if anomaly.enabled:

@@ -35,7 +35,7 @@ class Rule:
     """
 
     __slots__ = ("operator", "code", "spec", "grad_spec", "results", "differentiable", "needs", "values", "single",
-                 "saved", "saved_meta", "backwards", "direct", "meta", "grad_flags")
+                 "saved", "saved_meta", "backwards", "direct", "meta", "grad_flags", "node_class")
 
     def __init__(self, operator, code, results, values, single):
         self.operator = operator
