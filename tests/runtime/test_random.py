@@ -489,3 +489,18 @@ def test_bfloat16_and_half_round_as_the_reference():
     np.testing.assert_array_equal(to_bfloat16(values), torch.from_numpy(values).bfloat16().float().numpy())
     doubles = np.array([1 / 3, 1 + 2.0**-11 + 2.0**-40, 1e300])
     np.testing.assert_array_equal(cast(doubles, "float16"), torch.from_numpy(doubles).half().numpy())
+
+
+@pytest.mark.parametrize("n", [1, 2, 17, 1000])
+def test_the_compiled_loops_and_numpys_agree(n, monkeypatch):
+    """Machine code and, where there is no LLVM, NumPy draw the same numbers."""
+    from flambeau.runtime.random import native
+
+    def draws():
+        generator = Generator().manual_seed(n)
+        return [draw(generator, n) for draw in (random.randperm, random.normal, random.exponential)]
+
+    compiled = draws()
+    monkeypatch.setattr(native, "available", False)
+    for ours, plain in zip(compiled, draws()):
+        np.testing.assert_array_equal(ours, plain)

@@ -7,6 +7,7 @@ import warnings
 
 import numpy as np
 
+from . import native
 from .continuous import exponential
 from .gaussian import libm, unit_float32, unit_float64
 from .generator import Generator
@@ -77,12 +78,22 @@ def randperm(generator: Generator, n: int, dtype: str = "int64") -> np.ndarray:
     """
     refuse_dtype("randperm", dtype, _NUMBERS)
     _check_permutation_size(n, dtype)
-    words = generator.random32(max(n - 1, 0)).astype(np.int64)
-    steps = np.arange(n - 1 if n else 0)
-    order = list(range(n))
-    for step, other in enumerate((steps + words % (n - steps)).tolist()):
-        order[step], order[other] = order[other], order[step]
-    return _from_int64(np.array(order, dtype=np.int64), dtype)
+    words = generator.random32(max(n - 1, 0))
+    order = np.arange(n)
+    if native.available:
+        native.shuffle(order, words)
+    else:
+        _shuffle(order, words)
+    return _from_int64(order, dtype)
+
+
+def _shuffle(order: np.ndarray, words: np.ndarray) -> None:
+    """What ``native.shuffle`` does."""
+    steps = np.arange(len(words))
+    shuffled = order.tolist()
+    for step, other in enumerate((steps + words.astype(np.int64) % (len(order) - steps)).tolist()):
+        shuffled[step], shuffled[other] = shuffled[other], shuffled[step]
+    order[:] = shuffled
 
 
 def bernoulli(

@@ -13,6 +13,7 @@ from collections.abc import Callable
 
 import numpy as np
 
+from . import native
 from .generator import Generator
 from .rounding import cast, fma32, fma64
 from .shapes import count, real_dtype, refuse_dtype
@@ -23,23 +24,11 @@ _CHUNK_BLOCKS = 1024
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
 
-# Cephes' polynomials for float32 (S. Moshier): log(1 + x) on [sqrt(1/2) - 1, sqrt(2) - 1], then sine and
-# cosine on [-pi/4, pi/4], and the constants that reduce their arguments.
-_LOG = np.array(
-    [
-        7.0376836292e-2, -1.1514610310e-1, 1.1676998740e-1, -1.2420140846e-1, 1.4249322787e-1,
-        -1.6668057665e-1, 2.0000714765e-1, -2.4999993993e-1, 3.3333331174e-1,
-    ],
-    dtype=np.float32,
-)
-_LN2_HIGH, _LN2_LOW = np.float32(0.693359375), np.float32(-2.12194440e-4)
-_SQRT_HALF = np.float32(0.707106781186547524)
-_SINE = np.array([-1.9515295891e-4, 8.3321608736e-3, -1.6666654611e-1], dtype=np.float32)
-_COSINE = np.array([2.443315711809948e-5, -1.388731625493765e-3, 4.166664568298827e-2], dtype=np.float32)
-_MINUS_QUARTER_PI = np.array(
-    [-0.78515625, -2.4187564849853515625e-4, -3.77489497744594108e-8], dtype=np.float32
-)
-_FOUR_OVER_PI = np.float32(1.27323954473516)
+# The constants as NumPy's float32.
+_LOG, _SINE, _COSINE = (np.array(series, dtype=np.float32) for series in (native.LOG, native.SINE, native.COSINE))
+_MINUS_QUARTER_PI = np.array(native.MINUS_QUARTER_PI, dtype=np.float32)
+_LN2_HIGH, _LN2_LOW = np.float32(native.LN2_HIGH), np.float32(native.LN2_LOW)
+_SQRT_HALF, _FOUR_OVER_PI = np.float32(native.SQRT_HALF), np.float32(native.FOUR_OVER_PI)
 _TWO_PI = np.float32(2 * math.pi)
 
 
@@ -123,6 +112,8 @@ def unit_float64(generator: Generator, size: int) -> np.ndarray:
 
 def libm(function: Callable[[float], float], values: np.ndarray) -> np.ndarray:
     """``function`` of the C library, element by element: NumPy's vectorised ones differ in the last bit."""
+    if native.available:
+        return native.mapped(function.__name__, values)
     return np.array(list(map(function, values.ravel().tolist())), dtype=np.float64).reshape(values.shape)
 
 
@@ -152,6 +143,8 @@ def _box_muller64(uniforms: np.ndarray, mean: float, std: float) -> np.ndarray:
 
 
 def _box_muller32(uniforms: np.ndarray, mean: float, std: float) -> np.ndarray:
+    if native.available:
+        return native.box_muller(np.ascontiguousarray(uniforms), mean, std)
     blocks = uniforms.reshape(-1, 2, _BLOCK // 2)
     deviates = np.empty_like(blocks)
     for start in range(0, len(blocks), _CHUNK_BLOCKS):
