@@ -12,6 +12,7 @@ from . import coordinates, hashing
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
 from . import multihead, fractional_pooling, losses_by_number, further_methods
 from . import random, counts, subclassing, properties, legacy_types, sequences, buffers
+from . import sparse
 from types import SimpleNamespace
 
 from .registry import NAMESPACES

@@ -1,0 +1,3 @@
+"""Sparse tensors: layouts, conversions, and the operators that have rules for them."""
+
+from . import coo, masking, conversion, linear, text

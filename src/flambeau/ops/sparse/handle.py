@@ -1,0 +1,250 @@
+"""Sparse tensors: the handle, and how operators find their rules for them.
+
+A sparse tensor is a ``Pattern`` (where its entries are) and an ordinary tensor of values, which carries the graph: the gradient of a
+sparse tensor is the gradient of its values. Operators that have no rule for sparse tensors raise NotImplementedError.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from ...autograd.graph import Meta, Node, edge_of
+from ...autograd.mode import state
+from ...lazy.spec import Size, contiguous_strides
+from ...lazy.spec import spec as make_spec
+from ...runtime import devices
+from ...tensor import Tensor, make
+from ..transformed import body_of, name_of
+
+RULES: dict[str, Callable] = {}
+
+
+def rule(*names: str):
+    """Decorator: how the public functions of these names compute where an argument is sparse; same parameters."""
+
+    def declare(function):
+        for name in names:
+            RULES[name] = function
+        return function
+
+    return declare
+
+
+class NoStorage:
+    """In the place of a storage: a sparse tensor has none, so that whoever wants memory is refused."""
+
+    nbytes = -1  # of no spec: autograd never takes a sparse gradient's memory over
+    inference = False
+
+    def __init__(self, values: Tensor):
+        self._values = values
+
+    @property
+    def version(self) -> int:
+        return self._values._storage.version
+
+    def __getattr__(self, name: str):
+        raise NotImplementedError("Cannot access storage of SparseTensorImpl")
+
+
+class SparseTensor(Tensor):
+    """A tensor of which only some elements are stored.
+
+    ``_held`` has the values, the first dimension counting the entries (after the batch, for compressed layouts); ``_pattern`` says
+    where they are.
+    """
+
+    _held: Tensor
+    _pattern: Any
+    _size: Size
+    layout: Any = None
+    backend = ""
+
+    # -- what Tensor keeps in slots ---------------------------------------------------------------------------------------
+
+    @property
+    def _spec(self):
+        spec = self._held._spec
+        return make_spec(self._size, contiguous_strides(self._size), spec.dtype, spec.device, spec.requires_grad, True)
+
+    @property
+    def _storage(self):
+        found = self.__dict__.get("_nothing")
+        if found is None or found._values is not self._held:
+            found = self._nothing = NoStorage(self._held)
+        return found
+
+    _offset = 0
+
+    @property
+    def _autograd(self):
+        held = self._held
+        meta = held._autograd
+        if meta is None or meta.base is None:
+            return meta
+        edge = edge_of(held)
+        return meta if edge is None or edge[0].__class__ is Meta else Meta(*edge)
+
+    @_autograd.setter
+    def _autograd(self, value) -> None:
+        self._held._autograd = value
+
+    # -- autograd ---------------------------------------------------------------------------------------------------------
+
+    def requires_grad_(self, requires_grad: bool = True) -> Tensor:
+        """Ask for gradients with respect to this leaf's values."""
+        self._held.requires_grad_(requires_grad)
+        return self
+
+    @property
+    def grad(self):
+        """The accumulated gradient: a sparse tensor of the same pattern, or None."""
+        found = self._held.grad
+        if found is None or isinstance(found, SparseTensor):
+            return found
+        return self.with_values(found)
+
+    @grad.setter
+    def grad(self, value) -> None:
+        if value is None:
+            self._held.grad = None
+            return
+        self._check_grad(value)
+        self._held.grad = self.gradient_beneath(value)
+
+    @grad.deleter
+    def grad(self) -> None:
+        self._held.grad = None
+
+    def gradient_beneath(self, gradient: Tensor) -> Tensor:
+        """The gradient of the values, from one (sparse or dense) of this tensor's shape."""
+        if isinstance(gradient, SparseTensor) and gradient._pattern.same(self._pattern):
+            return gradient._held
+        from .masking import values_at
+
+        return values_at(gradient, self)
+
+    def gradient_above(self, gradient: Tensor) -> Tensor:
+        """The gradient of this tensor, from that of its values."""
+        return self.with_values(gradient)
+
+    def register_hook(self, hook):
+        """Call ``hook(grad)`` with the sparse gradient when it is computed; what it returns replaces the gradient."""
+
+        def beneath(gradient):
+            answer = hook(self.gradient_above(gradient))
+            return None if answer is None else self.gradient_beneath(answer)
+
+        return self._held.register_hook(beneath)
+
+    def register_post_accumulate_grad_hook(self, hook):
+        """Call ``hook(tensor)`` after backward has accumulated into this leaf's ``.grad``."""
+        return self._held.register_post_accumulate_grad_hook(lambda _: hook(self))
+
+    @property
+    def data(self):
+        """The same entries without history."""
+        return self.with_values(self._held.detach())
+
+    @data.setter
+    def data(self, value: Tensor) -> None:
+        if not isinstance(value, type(self)):
+            raise RuntimeError("Attempted to call `variable.set_data(tensor)`, but `variable` and `tensor` have incompatible tensor type.")
+        requires_grad = self.requires_grad
+        self.become(value.detach())
+        self._held.requires_grad_(requires_grad)
+
+    # -- sparse tensors from this one --------------------------------------------------------------------------------------
+
+    def with_values(self, values: Tensor) -> SparseTensor:
+        """Other values at the same places."""
+        made = object.__new__(type(self))
+        made._held, made._pattern, made._size = values, self._pattern, self._size
+        if self.layout is not None:
+            made.layout = self.layout
+        return made
+
+    def become(self, other: SparseTensor) -> SparseTensor:
+        """Take over the entries of ``other``: what a write in place ends with."""
+        if state.enabled and self.requires_grad and self.is_leaf:
+            raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
+        self._held, self._pattern, self._size = other._held, other._pattern, other._size
+        return self
+
+    # -- what sparse tensors do not have -----------------------------------------------------------------------------------
+
+    @property
+    def nbytes(self) -> int:
+        """Raises RuntimeError: there is no memory of the whole."""
+        raise RuntimeError(
+            "nbytes is not defined for sparse tensors.  If you want the size of the constituent tensors, add the nbytes of the indices "
+            "and values.  If you want the size of the  equivalent dense tensor, multiply numel() by element_size()"
+        )
+
+    def is_contiguous(self, memory_format=devices.contiguous_format) -> bool:
+        """False: the elements do not lie in memory one after the other."""
+        return False
+
+    def stride(self, dim: int | None = None):
+        """Raises RuntimeError: elements have no fixed distance."""
+        raise RuntimeError(f"Sparse {self.backend[6:-3]} tensors do not have strides".replace("  ", " "))
+
+    def data_ptr(self) -> int:
+        """Raises RuntimeError: there is no memory of the whole."""
+        raise RuntimeError("Cannot access data pointer of Tensor that doesn't have storage")
+
+    def item(self):
+        """The value of a one-element tensor as a Python number."""
+        if self.numel() != 1:
+            raise RuntimeError(f"a Tensor with {self.numel()} elements cannot be converted to Scalar")
+        return self.to_dense().item()
+
+    # -- operators ---------------------------------------------------------------------------------------------------------
+
+    @classmethod
+    def __torch_function__(cls, func, types, args=(), kwargs=None):
+        name = name_of(func).removesuffix(".default")
+        found = RULES.get(name)
+        if found is not None:
+            return found(*args, **(kwargs or {}))
+        if getattr(func, "operator", None) is None and func is not body_of(func):
+            return body_of(func)(*args, **(kwargs or {}))
+        raise refusal(name, args)
+
+
+def refusal(name: str, args) -> NotImplementedError:
+    """The error of an operator that has no rule for the sparse tensors among its arguments."""
+    backend = next((a.backend for a in args if isinstance(a, SparseTensor)), "SparseCPU")
+    return NotImplementedError(
+        f"Could not run 'aten::{name}' with arguments from the '{backend}' backend. This could be because the operator doesn't exist "
+        "for this backend: it takes strided tensors only."
+    )
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether it is a sparse tensor of any layout."""
+    return isinstance(value, SparseTensor)
+
+
+class Passing(Node):
+    """Hands gradients on unchanged: between the values of a sparse tensor and tensors that share them."""
+
+    __slots__ = ("title",)
+
+    def name(self) -> str:
+        return self.title
+
+    def apply(self, gradients: list, create_graph: bool):
+        return gradients[:1]
+
+
+def linked(source: Tensor, title: str) -> Tensor:
+    """The same memory as ``source``, one step (named ``title``) further in the graph."""
+    alias = make(source._storage, source._spec.plain, source._offset)
+    if source._spec.requires_grad and state.enabled:
+        node = Passing((edge_of(source),))
+        node.title = title
+        alias._spec = alias._spec.with_grad(True)
+        alias._autograd = Meta(node, 0)
+    return alias
