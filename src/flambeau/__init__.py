@@ -23,10 +23,16 @@ from .autograd import (
 from .autograd.anomaly import is_anomaly_check_nan_enabled, set_anomaly_enabled
 from .dtypes import (
     bfloat16,
+    complex32,
     complex64,
     complex128,
     dtype,
     finfo,
+    float8_e4m3fn,
+    float8_e4m3fnuz,
+    float8_e5m2,
+    float8_e5m2fnuz,
+    float8_e8m0fnu,
     float16,
     float32,
     float64,
@@ -80,7 +86,7 @@ from .version import __version__
 globals().update(ops.NAMESPACES["torch"])
 
 half, double, short, long = float16, float64, int16, int64
-cfloat, cdouble = complex64, complex128
+chalf, cfloat, cdouble = complex32, complex64, complex128
 inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 _SUBMODULES = frozenset({
@@ -99,16 +105,15 @@ _LAZY = {
 
 
 def __getattr__(name: str) -> _Any:
-    if name in _LAZY:
-        found = getattr(_import_module(f"{__name__}.{_LAZY[name]}"), name)
-        globals()[name] = found
-        return found
-    if name in _SUBMODULES:
+    if name in _LAZY or name in _SUBMODULES:
+        module = f"{__name__}.{_LAZY.get(name, name)}"
         try:
-            return _import_module(f"{__name__}.{name}")
+            found = _import_module(module)
         except ModuleNotFoundError as error:
-            if error.name != f"{__name__}.{name}":
+            if error.name != module:
                 raise
+        else:
+            return globals().setdefault(name, getattr(found, name)) if name in _LAZY else found
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 

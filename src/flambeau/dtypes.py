@@ -7,15 +7,17 @@ import numpy as np
 __all__ = ["dtype", "finfo", "iinfo", "promote_types", "can_cast", "result_kind", "from_numpy_dtype"]
 
 _KINDS = {"b": 0, "i": 1, "f": 2, "c": 3}
+_FLOAT32 = np.dtype("float32")
 
 
 class dtype:
     """An element type such as ``float32``.
 
-    ``numpy`` is the NumPy type of the memory; NumPy has no bfloat16, so its memory is seen as ``uint16``.
+    ``numpy`` is the NumPy type of the memory. What NumPy does not have is seen as bits: bfloat16 as ``uint16``, the 8-bit
+    floats as ``uint8``, complex32 as ``uint32``; ``compute`` is the type in which NumPy computes with its values.
     """
 
-    __slots__ = ("name", "itemsize", "numpy", "kind", "is_floating_point", "is_complex", "is_signed", "compute", "alias")
+    __slots__ = ("name", "itemsize", "numpy", "kind", "is_floating_point", "is_complex", "is_signed", "compute", "alias", "packed")
 
     def __init__(self, name: str, itemsize: int, numpy_name: str, kind: str, signed: bool = True, alias: str = ""):
         self.name = name
@@ -25,8 +27,9 @@ class dtype:
         self.is_floating_point = kind == "f"
         self.is_complex = kind == "c"
         self.is_signed = signed
+        self.packed = kind != self.numpy.kind and kind in "fc"  # whether memory is bits that NumPy cannot interpret
         # The NumPy type in which arithmetic on this dtype is done.
-        self.compute = np.dtype("float32") if name in ("float16", "bfloat16") else self.numpy
+        self.compute = np.dtype("complex64") if name == "complex32" else _FLOAT32 if self.packed or name == "float16" else self.numpy
         self.alias = alias
 
     def __repr__(self) -> str:
@@ -45,13 +48,16 @@ class dtype:
 
     def to_real(self) -> dtype:
         """The real type of a complex one's parts."""
-        return {"complex64": float32, "complex128": float64}.get(self.name, self)
+        return {"complex32": float16, "complex64": float32, "complex128": float64}.get(self.name, self)
 
     def to_complex(self) -> dtype:
-        """The complex type whose parts have this type."""
+        """The complex type whose parts have this type, or hold its values; RuntimeError where there is none."""
         if self.is_complex:
             return self
-        return complex128 if self is float64 else complex64
+        found = {"float16": complex32, "bfloat16": complex64, "float32": complex64, "float64": complex128}.get(self.name)
+        if found is None:
+            raise RuntimeError(f"Unknown Complex ScalarType for {SCALAR_NAMES[self.name]}")
+        return found
 
 
 bool_ = dtype("bool", 1, "bool", "b", signed=False)
@@ -67,13 +73,29 @@ float16 = dtype("float16", 2, "float16", "f", alias="half")
 bfloat16 = dtype("bfloat16", 2, "uint16", "f")
 float32 = dtype("float32", 4, "float32", "f", alias="float")
 float64 = dtype("float64", 8, "float64", "f", alias="double")
+float8_e4m3fn = dtype("float8_e4m3fn", 1, "uint8", "f")
+float8_e5m2 = dtype("float8_e5m2", 1, "uint8", "f")
+float8_e4m3fnuz = dtype("float8_e4m3fnuz", 1, "uint8", "f")
+float8_e5m2fnuz = dtype("float8_e5m2fnuz", 1, "uint8", "f")
+float8_e8m0fnu = dtype("float8_e8m0fnu", 1, "uint8", "f", signed=False)
+complex32 = dtype("complex32", 4, "uint32", "c", alias="chalf")
 complex64 = dtype("complex64", 8, "complex64", "c", alias="cfloat")
 complex128 = dtype("complex128", 16, "complex128", "c", alias="cdouble")
 
 ALL = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64,
-       float16, bfloat16, float32, float64, complex64, complex128)
+       float16, bfloat16, float32, float64, complex32, complex64, complex128,
+       float8_e4m3fn, float8_e5m2, float8_e4m3fnuz, float8_e5m2fnuz, float8_e8m0fnu)
+FLOAT8 = (float8_e4m3fn, float8_e5m2, float8_e4m3fnuz, float8_e5m2fnuz, float8_e8m0fnu)
+WIDE_UNSIGNED = (uint16, uint32, uint64)
+# How PyTorch's messages call a dtype.
+SCALAR_NAMES = {
+    "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
+    "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "complex32": "ComplexHalf", "complex64": "ComplexFloat",
+    "complex128": "ComplexDouble", "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
+    **{d.name: d.name.capitalize() for d in FLOAT8},
+}
 BY_NAME = {d.name: d for d in ALL} | {d.alias: d for d in ALL if d.alias}
-_BY_NUMPY = {d.numpy: d for d in ALL if d is not bfloat16}
+_BY_NUMPY = {d.numpy: d for d in ALL if not d.packed}
 
 
 def _by_name(name: str) -> dtype:
@@ -93,10 +115,7 @@ def from_numpy_dtype(numpy_dtype) -> dtype:
 def _promote_integers(a: dtype, b: dtype) -> dtype:
     if a.is_signed == b.is_signed:
         return a if a.itemsize >= b.itemsize else b
-    signed, unsigned = (a, b) if a.is_signed else (b, a)
-    if unsigned is not uint8:
-        raise RuntimeError(f"Promotion for uint16, uint32, uint64 types is not supported, attempted to promote {a.name} and {b.name}")
-    return int16 if signed is int8 else signed
+    return int16 if int8 in (a, b) else a if a.is_signed else b
 
 
 def _promote_floats(a: dtype, b: dtype) -> dtype:
@@ -105,20 +124,35 @@ def _promote_floats(a: dtype, b: dtype) -> dtype:
     return a if a.itemsize > b.itemsize else b
 
 
+def _refuse_promotion(a: dtype, b: dtype) -> None:
+    """Raise for what PyTorch does not promote: 8-bit floats, and wide unsigned integers with anything but floats."""
+    pair = (a, b)
+    if a in FLOAT8 or b in FLOAT8:
+        what = "Float8 Types"
+    elif any(d in WIDE_UNSIGNED for d in pair) and not any(d.is_floating_point for d in pair):
+        what = "uint16, uint32, uint64 types"
+    else:
+        return
+    raise RuntimeError(f"Promotion for {what} is not supported, attempted to promote {SCALAR_NAMES[a.name]} and {SCALAR_NAMES[b.name]}")
+
+
 def promote_types(a: dtype, b: dtype) -> dtype:
-    """The smallest dtype that PyTorch lets hold values of both ``a`` and ``b``."""
+    """The smallest dtype that PyTorch lets hold values of both ``a`` and ``b``; RuntimeError where it has none."""
     if a is b:
         return a
+    _refuse_promotion(a, b)
     if a.kind != b.kind:
         high, low = (a, b) if a.category > b.category else (b, a)
         if high.is_complex and low.is_floating_point:
-            return complex128 if low is float64 else high
+            return _promote_complex(high, low.to_complex())
         return high
     if a.kind == "i":
         return _promote_integers(a, b)
-    if a.is_complex:
-        return complex128
-    return _promote_floats(a, b)
+    return _promote_complex(a, b) if a.is_complex else _promote_floats(a, b)
+
+
+def _promote_complex(a: dtype, b: dtype) -> dtype:
+    return a if a.itemsize >= b.itemsize else b
 
 
 def can_cast(from_: dtype, to: dtype) -> bool:
@@ -136,6 +170,15 @@ def result_kind(value) -> str:
 
 
 _default = float32
+# eps, max, the smallest normal number and the resolution of floats that NumPy does not have.
+_LIMITS = {
+    "bfloat16": (2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126, 0.01),
+    "float8_e4m3fn": (2.0**-3, 448.0, 2.0**-6, 1.0),
+    "float8_e5m2": (2.0**-2, 57344.0, 2.0**-14, 1.0),
+    "float8_e4m3fnuz": (2.0**-3, 240.0, 2.0**-7, 1.0),
+    "float8_e5m2fnuz": (2.0**-3, 57344.0, 2.0**-15, 1.0),
+    "float8_e8m0fnu": (1.0, 2.0**127, 2.0**-127, 1.0),
+}
 
 
 def get_default_dtype() -> dtype:
@@ -161,13 +204,13 @@ class finfo:
         type = type.to_real()
         self.dtype = type.name
         self.bits = type.itemsize * 8
-        if type is bfloat16:
-            self.eps, self.max, self.tiny, self.resolution = 2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126, 0.01
+        if type.name in _LIMITS:
+            self.eps, self.max, self.tiny, self.resolution = _LIMITS[type.name]
         else:
             info = np.finfo(type.numpy)
             self.eps, self.max, self.tiny = float(info.eps), float(info.max), float(info.tiny)
-            self.resolution = float(info.resolution)
-        self.min = -self.max
+            self.resolution = 10.0 ** -info.precision
+        self.min = -self.max if type.is_signed else self.tiny
         self.smallest_normal = self.tiny
 
     def __repr__(self) -> str:
@@ -185,4 +228,4 @@ class iinfo:
         self.bits, self.min, self.max, self.dtype = info.bits, int(info.min), int(info.max), type.name
 
     def __repr__(self) -> str:
-        return f"iinfo(min={self.min}, max={self.max}, dtype={self.dtype})"
+        return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

@@ -11,9 +11,10 @@ from math import prod as count
 
 from .access import Access, covers, overlap
 from .graph import Graph, Operation, View
+from .kernel import DTYPES, NARROW_FLOATS
 from .plans import Dot, Gather, Index, Map, Positions, Reduce
 
-LOOP_DTYPES = frozenset(["bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64"])
+LOOP_DTYPES = DTYPES
 MAX_NODES = 96
 MAX_ARGS = 20
 SPLIT_ELEMENTS = 32768  # a reduction of everything to one number is split into partial ones from this size on
@@ -164,11 +165,11 @@ class Group:
         level = self._level(shape)
         if level is None:
             return False
-        compute = plan.compute.name if plan.compute.name not in ("float16", "bfloat16") or plan.op == "identity" else "float32"
+        compute = plan.compute.name if plan.compute.name not in NARROW_FLOATS or plan.op == "identity" else "float32"
         operands = []
         for where, i in plan.operands:
             if where == "n":
-                operands.append(self.scalar(operation.scalars[i], "float32" if compute in ("float16", "bfloat16") else compute))
+                operands.append(self.scalar(operation.scalars[i], "float32" if compute in NARROW_FLOATS else compute))
                 continue
             node = self.resolve(operation.inputs[i], shape, level)
             if node is None:
@@ -217,7 +218,7 @@ class Group:
         if node is None:
             return False
         self.reduced = plan.dims
-        compute = "float32" if plan.compute.name in ("float16", "bfloat16") else plan.compute.name
+        compute = "float32" if plan.compute.name in NARROW_FLOATS else plan.compute.name
         dtype = {"any": "bool", "all": "bool", "argmax": "int64", "argmin": "int64"}.get(plan.kind, compute)
         value = self.cast(node, "bool" if plan.kind in ("any", "all") else compute)
         result = self.node("reduce", dtype, (value,), plan.kind, "row")

@@ -18,9 +18,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 from typing import Any
 
-DTYPES = frozenset(
-    ("bool", "uint8", "int8", "int16", "int32", "int64", "float16", "bfloat16", "float32", "float64")
-)
+SMALL_FLOATS = ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")
+NARROW_FLOATS = frozenset(("float16", "bfloat16", *SMALL_FLOATS))  # computed with in float32
+DTYPES = frozenset(("bool", "uint8", "int8", "int16", "int32", "int64", "float32", "float64")) | NARROW_FLOATS
 REDUCTIONS = frozenset(("sum", "prod", "max", "min", "any", "all", "argmax", "argmin"))
 # What is worth keeping for a later pass over the row rather than computing again.
 COSTLY = frozenset(
@@ -327,8 +327,8 @@ def _check_node(kernel: Kernel, position: int, node: Node) -> None:
             raise ValueError(f"kernel: {who}: expected the argument's dtype {arg.dtype}, got {node.dtype}")
         if node.op == "store" and not arg.write:
             raise ValueError(f"kernel: {who}: argument {index} is not declared as written")
-    if node.op not in _MOVES and any(kernel.nodes[i].dtype in ("float16", "bfloat16") for i in node.inputs):
-        raise ValueError(f"kernel: {who}: 16-bit floats are computed with in float32: expected a cast")
+    if node.op not in _MOVES and any(kernel.nodes[i].dtype in NARROW_FLOATS for i in node.inputs):
+        raise ValueError(f"kernel: {who}: floats of 16 and 8 bits are computed with in float32: expected a cast")
     if node.op == "scalar" and not 0 <= node.attr < len(kernel.scalars):
         raise ValueError(f"kernel: {who}: there is no scalar {node.attr}")
     if node.op == "reduce" and node.attr not in REDUCTIONS:

@@ -6,12 +6,13 @@ from math import prod as count
 from typing import NamedTuple
 
 from .fusion import SPLIT_ELEMENTS, Group, Loaded
-from .kernel import COSTLY, Arg, Kernel, Node
+from .kernel import COSTLY, SMALL_FLOATS, Arg, Kernel, Node
 
 ITEM_ELEMENTS = 32768  # what one item of a parallel phase covers at least ...
 COSTLY_ITEM_ELEMENTS = 8192  # ... where an element costs little, or much
 MAX_ITEMS = 64
-_SIZES = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "float32": 4, "int64": 8, "float64": 8}
+_SIZES = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "float32": 4, "int64": 8, "float64": 8,
+          **dict.fromkeys(SMALL_FLOATS, 1)}
 
 
 class Binding(NamedTuple):

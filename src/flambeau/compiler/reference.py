@@ -9,10 +9,11 @@ import numpy as np
 
 from .. import dtypes
 from ..runtime.memory import allocate
+from .small_floats import decode, encode
 
 
 def view(buffer, spec, offset: int) -> np.ndarray:
-    """A NumPy array over a strided view; bfloat16 shows as its bits in uint16."""
+    """A NumPy array over a strided view; bfloat16 shows as its bits in uint16 (see ``dtypes.dtype``)."""
     if not spec.numel:
         return np.empty(spec.shape, spec.dtype.numpy)
     itemsize = spec.dtype.itemsize
@@ -20,23 +21,28 @@ def view(buffer, spec, offset: int) -> np.ndarray:
 
 
 def widen(array: np.ndarray, dtype) -> np.ndarray:
-    """Values of ``dtype`` as NumPy can compute with them: float16 and bfloat16 as float32."""
+    """Values of ``dtype`` as NumPy can compute with them: floats of 16 and 8 bits as float32, complex32 as complex64."""
     if dtype is dtypes.bfloat16:
         return (array.astype(np.uint32) << 16).view(np.float32)
     if dtype is dtypes.float16:
         return array.astype(np.float32)
-    return array
+    return decode(array, dtype.name) if dtype.packed else array
 
 
 def narrow(array: np.ndarray, dtype) -> np.ndarray:
-    """Computed values in the memory format of ``dtype``; bfloat16 rounds to nearest even and keeps NaN."""
+    """Computed values in the memory format of ``dtype``; what is narrower rounds to nearest even and keeps NaN.
+
+    An array of the memory's own type already is in that format.
+    """
     array = np.asarray(array)
+    if dtype.packed and array.dtype == dtype.numpy:
+        return array
     if dtype is dtypes.bfloat16:
-        if array.dtype == np.uint16:
-            return array
         bits = np.ascontiguousarray(array.astype(np.float32)).view(np.uint32).reshape(array.shape)
         rounded = ((bits + 0x7FFF + ((bits >> 16) & 1)) >> 16).astype(np.uint16)
         return np.where(np.isnan(array), np.uint16(0x7FC0), rounded)
+    if dtype.packed:
+        return encode(array, dtype.name)
     if array.dtype == dtype.numpy:
         return array
     if array.dtype.kind == "c" and dtype.kind != "c":
@@ -46,10 +52,22 @@ def narrow(array: np.ndarray, dtype) -> np.ndarray:
     return array.astype(dtype.numpy)
 
 
+def convert(array: np.ndarray, source, target) -> np.ndarray:
+    """Elements in the memory format of ``source`` as those of ``target``."""
+    if source is target:
+        return array
+    values = widen(array, source)
+    if target.packed and not source.packed and values.dtype == target.numpy:
+        values = values.astype(np.float64)  # integers, not the bits of floats
+    return narrow(values, target)
+
+
 def _float_to_integer(array: np.ndarray, dtype) -> np.ndarray:
-    # As C does on x86: by way of a 64-bit (for int64) or 32-bit conversion, then wrapping.
-    wide = array.astype(np.int64) if dtype.itemsize == 8 or not dtype.is_signed else array.astype(np.int64).astype(np.int32)
-    return wide.astype(dtype.numpy)
+    # As C does on x86: by way of a conversion to 32 or 64 bits, then wrapping. Only uint64 has one of its own.
+    if dtype is dtypes.uint64:
+        return array.astype(np.uint64)
+    way = np.int32 if dtype.itemsize <= 2 and dtype is not dtypes.uint8 or dtype is dtypes.int32 else np.int64
+    return array.astype(way).astype(dtype.numpy)
 
 
 def execute(graph, inputs, outputs, scalars, sites, kernels=None) -> None:

@@ -126,8 +126,8 @@ def _pairing(name: str):
             raise RuntimeError(
                 f"Expected object of scalar type {first} but got scalar type {second} for second argument"
             )
-        if first is dtypes.float16:
-            raise NotImplementedError(f"flambeau: {name} of float16 tensors (complex32) is not supported yet")
+        if first is dtypes.float16 and name == "polar":
+            raise NotImplementedError("\"polar_cpu\" not implemented for 'Half'")
         return first, first.to_complex()
 
     return rule

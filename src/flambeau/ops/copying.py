@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
-from ..compiler.reference import narrow, widen
+from ..compiler.reference import convert
 from ..lazy.spec import dense
 from ..lazy.spec import spec as make_spec
 from ..lazy.window import record
@@ -40,9 +40,7 @@ def _kept_strides(spec):
 
 def _reference_cast(code, arrays, numbers):
     source, target = code.inputs[0].dtype, code.outputs[0].dtype
-    if source is target:
-        return (arrays[0],)
-    return (narrow(widen(arrays[0], source), target),)
+    return (convert(arrays[0], source, target),)
 
 
 _cast_op = Operator("to(Tensor input, dtype dtype)", infer=_infer_cast, reference=_reference_cast, lowering="identity")
@@ -124,7 +122,7 @@ def _reference_copy(code, arrays, numbers):
     target, source = code.inputs
     array = arrays[1]
     if source.dtype is not target.dtype:
-        array = narrow(widen(array, source.dtype), target.dtype)
+        array = convert(array, source.dtype, target.dtype)
     elif np.may_share_memory(arrays[0], array):
         array = array.copy()
     arrays[0][...] = array
@@ -232,5 +230,6 @@ def _shorthand(name: str, d):
 
 for _name, _dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16), ("bfloat16", dtypes.bfloat16),
                       ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16), ("char", dtypes.int8),
-                      ("byte", dtypes.uint8), ("bool", dtypes.bool_), ("cfloat", dtypes.complex64), ("cdouble", dtypes.complex128)):
+                      ("byte", dtypes.uint8), ("bool", dtypes.bool_), ("chalf", dtypes.complex32),
+                      ("cfloat", dtypes.complex64), ("cdouble", dtypes.complex128)):
     _shorthand(_name, _dtype)

@@ -112,13 +112,9 @@ def _guarded(rule, refuse):
     return guarded
 
 
-_PRINTED = {"bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long", "float16": "Half",
-            "bfloat16": "BFloat16", "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble"}
-
-
 def refusal(name: str, d: dtype, refuse: str) -> Exception:
     """PyTorch's error for a dtype that an operator has no kernel for."""
-    message = f'"{name}" not implemented for \'{_PRINTED.get(d.name, d.name)}\''
+    message = f'"{name}" not implemented for \'{dtypes.SCALAR_NAMES[d.name]}\''
     return NotImplementedError(message)
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 
-from ..dtypes import get_default_dtype
+from ..dtypes import complex32, get_default_dtype
 from ..tensor import Tensor, wrap_dim
 from . import overrides
 from .complex_numbers import conj
@@ -30,7 +30,7 @@ def _floating(x: Tensor) -> Tensor:
     """``x`` in a dtype that can be transformed."""
     if x.dtype.category < 2:
         return x.to(get_default_dtype())
-    if x.dtype.itemsize < 4:
+    if x.dtype.itemsize < 4 or x.dtype is complex32:
         raise RuntimeError(f"Unsupported dtype {overrides._scalar_name(x.dtype)}")
     return x
 

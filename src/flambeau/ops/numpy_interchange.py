@@ -15,13 +15,13 @@ from .registry import export, function
 def numpy(self, *, force: bool = False):
     """A NumPy array over the same memory: writes to one are seen by the other.
 
-    ``force=True`` detaches first. Raises RuntimeError for a tensor that requires grad, TypeError for bfloat16,
-    which NumPy does not have, and for a tensor without memory (``meta``).
+    ``force=True`` detaches first. Raises RuntimeError for a tensor that requires grad, TypeError for dtypes
+    that NumPy does not have (bfloat16, the 8-bit floats, complex32), and for a tensor without memory (``meta``).
     """
     if self.requires_grad and not force:
         raise RuntimeError("Can't call numpy() on Tensor that requires grad. Use tensor.detach().numpy() instead.")
-    if self.dtype is dtypes.bfloat16:
-        raise TypeError("Got unsupported ScalarType BFloat16")
+    if self.dtype.packed:
+        raise TypeError(f"Got unsupported ScalarType {dtypes.SCALAR_NAMES[self.dtype.name]}")
     if self.is_meta:
         raise TypeError("can't convert meta device type tensor to numpy. Use Tensor.cpu() to copy the tensor to host memory first.")
     return expose(self)
@@ -57,8 +57,8 @@ def __dlpack__(self, *, stream=-1, max_version=None, dl_device=None, copy=None):
         raise BufferError("flambeau: __dlpack__: a tensor on the cpu has no stream")
     if dl_device not in (None, (1, 0)):
         raise BufferError(f"flambeau: __dlpack__: cannot export to device {dl_device}")
-    if self.dtype is dtypes.bfloat16:
-        raise BufferError("flambeau: __dlpack__: bfloat16 is not supported yet")
+    if self.dtype.packed:
+        raise BufferError(f"flambeau: __dlpack__: {self.dtype.name} is not supported yet")
     array = expose(self)
     array = array.copy() if copy else array
     try:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import threading
 
+from ..dtypes import SCALAR_NAMES
 from ..lazy.spec import Spec
 from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass
 from .schema import NUMPY_NAMES
@@ -232,6 +233,4 @@ def write_out(name: str, result, out):
 
 
 def _scalar_name(dtype) -> str:
-    return {"float32": "Float", "float64": "Double", "float16": "Half", "bfloat16": "BFloat16", "int64": "Long", "int32": "Int",
-            "int16": "Short", "int8": "Char", "uint8": "Byte", "bool": "Bool", "complex64": "ComplexFloat",
-            "complex128": "ComplexDouble"}.get(dtype.name, dtype.name)
+    return SCALAR_NAMES[dtype.name]

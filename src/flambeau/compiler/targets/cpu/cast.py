@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from flambeau.compiler.targets.cpu import small_floats
 from flambeau.compiler.targets.cpu.builder import Builder, Value
 from flambeau.compiler.targets.cpu.types import is_floating, is_signed, register_type
 
@@ -10,10 +11,14 @@ def cast(b: Builder, x: Value, source: str, target: str) -> Value:
     """The numbers of ``x`` (of dtype ``source``) in dtype ``target``.
 
     A cast to bool asks whether the number differs from zero; a float that does not fit an integer gives what
-    the machine's conversion gives; the 16-bit floats are rounded to nearest, ties to even, through float32.
+    the machine's conversion gives; the floats of 16 and 8 bits are rounded to nearest, ties to even, through float32.
     """
     if source == target:
         return x
+    if source in small_floats.NAMES:
+        return cast(b, small_floats.widen(b, x, source), "float32", target)
+    if target in small_floats.NAMES:
+        return small_floats.narrow(b, cast(b, x, source, "float32"), target)
     if source == "bfloat16":
         return cast(b, _widen_bfloat16(b, x), "float32", target)
     if target == "bfloat16":

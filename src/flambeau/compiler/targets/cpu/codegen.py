@@ -16,7 +16,10 @@ from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from typing import Protocol
 
-from flambeau.compiler.kernel import COSTLY, INNER, MIDDLE, Kernel, Node, Pass, plan
+import numpy as np
+
+from flambeau.compiler.kernel import COSTLY, INNER, MIDDLE, SMALL_FLOATS, Kernel, Node, Pass, plan
+from flambeau.compiler.small_floats import encode
 from flambeau.compiler.targets.cpu.builder import Builder, Value, vector
 from flambeau.compiler.targets.cpu.elementwise import lower
 from flambeau.compiler.targets.cpu.frame import Block, Frame, new_block
@@ -521,9 +524,11 @@ def _rounds(node: Node) -> bool:
 
 
 def _constant(b: Builder, dtype: str, attr: float | str, count: int) -> Value:
-    """A constant of ``dtype``; that of a bfloat16 is its bits."""
+    """A constant of ``dtype``; that of a bfloat16 or an 8-bit float is its bits."""
     number = float(attr) if isinstance(attr, str) else attr
     if dtype == "bfloat16":
         pattern = struct.unpack("<I", struct.pack("<f", number))[0]
         number = (pattern + 0x7FFF + (pattern >> 16 & 1)) >> 16
+    if dtype in SMALL_FLOATS:
+        number = int(encode(np.asarray(number), dtype))
     return b.constant(vector(register_type(dtype), count), number)

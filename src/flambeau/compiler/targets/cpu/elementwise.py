@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 
-from flambeau.compiler.kernel import Node
+from flambeau.compiler.kernel import NARROW_FLOATS, Node
 from flambeau.compiler.targets.cpu import math
 from flambeau.compiler.targets.cpu.builder import Builder, Value, bits, element, is_float, like
 from flambeau.compiler.targets.cpu.cast import cast
@@ -268,7 +268,7 @@ def supports(op: str, dtype: str) -> bool:
     """Whether `lower` knows the elementwise operation on inputs of ``dtype``."""
     if op in _COMPARISONS or op in _PREDICATES or op == "where":
         return True
-    if dtype in ("float16", "bfloat16"):
+    if dtype in NARROW_FLOATS:
         dtype = "float32"
     if op in _ANY or op in (_FLOAT if is_floating(dtype) else _INTEGER):
         return True

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-# bfloat16 travels as its bits: only a cast looks inside.
+from flambeau.compiler.kernel import SMALL_FLOATS
+
+# bfloat16 and the 8-bit floats travel as their bits: only a cast looks inside.
 _REGISTER = {
     "bool": "i1", "uint8": "i8", "int8": "i8", "int16": "i16", "int32": "i32", "int64": "i64",
     "float16": "half", "bfloat16": "i16", "float32": "float", "float64": "double",
+    **dict.fromkeys(SMALL_FLOATS, "i8"),
 }  # fmt: skip
-_SIZE = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "float32": 4}
+_SIZE = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "float32": 4,
+         **dict.fromkeys(SMALL_FLOATS, 1)}
 
 
 def register_type(dtype: str) -> str:
