@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .. import dtypes
 from ..lazy.spec import count
 from ..tensor import Tensor, wrap_dim
 from .matmul import bmm, check_same_dtype, matmul, mm
@@ -216,7 +217,7 @@ def _prepare(x: Tensor, term: list) -> tuple[Tensor, list]:
 def _drop(x: Tensor, labels: list, kept: set) -> tuple[Tensor, list]:
     """Sum over the labels that nothing else needs."""
     gone = tuple(i for i, label in enumerate(labels) if label not in kept)
-    return (x.sum(gone, dtype=x.dtype) if gone else x), [label for label in labels if label in kept]
+    return (x.sum(gone) if gone else x), [label for label in labels if label in kept]
 
 
 def _contract(a: Tensor, first: list, b: Tensor, second: list, later: set) -> tuple[Tensor, list]:
@@ -224,8 +225,11 @@ def _contract(a: Tensor, first: list, b: Tensor, second: list, later: set) -> tu
     # A shared label of size 1 on one side only broadcasts: it is as if that side did not have it.
     a, first = _without_ones(a, first, b, second)
     b, second = _without_ones(b, second, a, first)
+    alike = a.dtype is b.dtype
     a, first = _drop(a, first, later | set(second))
     b, second = _drop(b, second, later | set(first))
+    if alike and a.dtype is not b.dtype:  # sums of integers are int64
+        a, b = a.to(dtypes.int64), b.to(dtypes.int64)
     batch = [c for c in first if c in second and c in later]
     shared = [c for c in first if c in second and c not in later]
     rows = [c for c in first if c not in second]

@@ -14,7 +14,7 @@ from ..dtypes import get_default_dtype
 from ..lazy.spec import Size, dense
 from ..lazy.spec import spec as make_spec
 from ..lazy.storage import Storage
-from ..lazy.window import record
+from ..lazy.window import TraceError, record
 from ..runtime import devices
 from ..tensor import Tensor, as_subclass, empty_storage, from_array, make, set_legacy_constructor
 from . import overrides
@@ -84,12 +84,35 @@ def fitting(value, dtype):
     if dtype.category == 1 and fits:
         info = dtypes.iinfo(dtype)
         low = info.min if dtype.is_signed or isinstance(value, float) else -info.max
-        fits = low <= value <= info.max if value == value and abs(value) != math.inf else dtype.itemsize == 8
+        fits = low <= value <= info.max
     elif fits and isinstance(value, (int, float)) and math.isfinite(value):
         fits = abs(value) <= dtypes.finfo(dtype).max
     if not fits:
         raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(dtype.name, dtype.name + '_t')} without overflow")
     return int(value) if dtype.category == 1 and isinstance(value, float) and math.isfinite(value) else value
+
+
+def whole_numbers_fit(*functions) -> None:
+    """For operators whose number becomes elements of their first tensor: into integers go whole numbers only.
+
+    They forget the signature with a float, so that only such calls are looked at.
+    """
+    for public in functions:
+        op = public.operator
+        op.normalized = _whole(op.normalized)
+
+
+def _whole(normalized):
+    def with_whole_numbers(values):
+        values = normalized(values)
+        kind = values[0].dtype
+        if kind.category != 1:
+            return values
+        if any(v.__class__ is Param and v.kind is float for v in values):
+            raise TraceError("a number becomes a whole one")
+        return tuple([fitting(v, kind) if v.__class__ is float else v for v in values])
+
+    return with_whole_numbers
 
 
 def check_size(name: str, size) -> tuple[int, ...]:
@@ -338,8 +361,7 @@ def _check_elements(array: np.ndarray, d) -> None:
         raise TypeError("must be real number, not complex")
     if d.category == 1 and array.dtype.kind in "iufO" and array.size:
         for extreme in (array.min(), array.max()):
-            if extreme == extreme and abs(extreme) != math.inf:
-                fitting(extreme.item() if isinstance(extreme, np.generic) else extreme, d)
+            fitting(extreme.item() if isinstance(extreme, np.generic) else extreme, d)
 
 
 def check_dtype(name: str, dtype) -> None:

@@ -49,6 +49,6 @@ def sum_to_size(self, *sizes, size=None):
     lead = self.ndim - len(shape)
     if lead < 0 or any(s not in (1, t) for s, t in zip(shape, self.shape[lead:])):
         raise RuntimeError(f"size {{{list(shape)}}} is not expandable to size {{{list(self.shape)}}}.")
-    if shape != tuple(self.shape) and self.dtype.category < 2:
+    if (not shape or shape != tuple(self.shape)) and self.dtype.category < 2:
         return sum_to_shape(self.to(int64), shape)  # sums of integers are int64
     return sum_to_shape(self, shape)

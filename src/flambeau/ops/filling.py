@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..runtime import devices
 from ..tensor import Tensor
 from . import creation
-from .creation import filled, fitting
+from .creation import filled, fitting, whole_numbers_fit
 from .inplace import publish_inplace
 from .operator import operator
 from .registry import export, function
@@ -29,6 +29,7 @@ def _(grad, saved):
 
 
 _fill_ = Tensor.fill_
+whole_numbers_fit(fill)
 
 
 @function(None, method=True)

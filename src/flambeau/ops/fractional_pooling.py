@@ -70,8 +70,8 @@ def _pool(name: str, n: int, input, kernel_size, output_size, output_ratio, samp
         raise RuntimeError(f"{name}: expected _random_samples of shape {(*x.shape[:2], n)} and {x.dtype}, got "
                            f"{tuple(samples.shape)} and {samples.dtype}")
     places = _window_positions(widen(samples._array(), samples.dtype), x.shape[2:], outs, kernels)
-    positions = from_array(places.reshape(*places.shape[:2], -1), dtypes.int64)
-    planes = reshaped(x, (*x.shape[:2], -1)) if x.numel() else x.flatten(2)
+    positions = from_array(places.reshape(*places.shape[:2], places.shape[2] * places.shape[3]), dtypes.int64)
+    planes = x.flatten(2)
     values, best = planes.gather(2, positions).unflatten(2, places.shape[2:]).max(3)
     indices = from_array(places, dtypes.int64).gather(3, best.unsqueeze(3)).squeeze(3)
     shape = (*(x.shape[:2] if input.ndim == n + 2 else x.shape[1:2]), *outs)

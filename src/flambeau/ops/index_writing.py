@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import dtypes
 from ..tensor import Tensor, wrap_dim
 from .copying import _contiguous
+from .creation import filled, whole_numbers_fit
 from .gathering import index, lifted
 from .registry import function
 from .reshaping import reshaped
@@ -100,11 +101,12 @@ def index_fill(input, dim, index, value):
             )
         value = value.to(input.dtype)
     else:
-        from .creation import filled
-
         value = filled((), value, input.dtype)
     index_write(lifted(input), (lifted(index),), value, (d,), "set", True)
     return input
+
+
+whole_numbers_fit(index_fill, Tensor.index_fill_)
 
 
 @index_fill.gradient
@@ -112,7 +114,6 @@ def _(grad, saved):
     to_input = index_fill(grad, saved.dim, saved.index, 0)
     if not isinstance(saved.value, Tensor):
         return to_input, None
-    from .creation import filled
     from .selection import where
 
     filled_places = index_fill(filled(tuple(grad.shape), False, dtypes.bool_), saved.dim, saved.index, True)
@@ -129,8 +130,6 @@ def index_reduce(input, dim, index, source, reduce, include_self=True):
 
 
 def _slice_writer(d: int, positions: Tensor):
-    from .creation import filled
-
     def write(target, source, how):
         source = lifted(source) if isinstance(source, Tensor) else filled((), source, target.dtype)
         index_write(lifted(target), (lifted(positions),), source, (d,), how)
@@ -192,7 +191,6 @@ def put(input, index, source, accumulate=False):
 
 @put.gradient
 def _(grad, saved):
-    from .creation import filled
     from .gathering import take
 
     to_input = (
@@ -218,8 +216,6 @@ def _index_put(input, indices, values, dims, accumulate):
 
 @_index_put.gradient
 def _(grad, saved):
-    from .creation import filled
-
     to_input = (
         grad if saved.accumulate else _index_put(grad, saved.indices, filled((), 0, grad.dtype), saved.dims, False)
     )

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import warnings
 
-from ..dtypes import float32
+from ..dtypes import SCALAR_NAMES, float32
 from ..tensor import Tensor
 from .operator import operator
 from .positions import positions
@@ -250,9 +250,7 @@ def _check_weight(name: str, input, weight) -> None:
 
 
 def _printed(d) -> str:
-    from .elementwise import _PRINTED
-
-    return _PRINTED.get(d.name, d.name)
+    return SCALAR_NAMES[d.name]
 
 
 @function("nn.functional")

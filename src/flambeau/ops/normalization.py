@@ -255,7 +255,8 @@ def native_group_norm(input, weight, bias, N: int, C: int, HxW: int, group: int,
             f"Expected X.numel() == N * C * HxW to be true, but got {input.numel()} elements for {N}, {C}, {HxW}"
         )
     if not input.numel():
-        return input.clone(), zeros((N, group), dtype=input.dtype), zeros((N, group), dtype=input.dtype)
+        nothing = zeros((N, group), dtype=input.dtype) + sum(input)
+        return input.clone(), nothing, nothing.clone()
     y, center, scale, _ = _group_norm(input, weight, bias, group, eps)
     if input.requires_grad:
         center, scale = _group_statistics(input, group, eps)
@@ -512,4 +513,6 @@ def local_response_norm(input, size: int, alpha: float = 1e-4, beta: float = 0.7
     """``input / (k + alpha * mean of the squares of size channels around)**beta``."""
     if input.ndim < 3:
         raise ValueError(f"Expected 3D or higher dimensionality input (got {input.ndim} dimensions)")
+    if not input.numel():
+        return input
     return _local_response_norm(input, size, alpha, beta, k)

@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..dtypes import iinfo
 from ..tensor import Tensor, wrap_dim
 from .creation import full
 from .elementwise import refusal
@@ -53,6 +54,8 @@ def _picker(name: str, rank, over_all: bool, doc: str):
 
     def public(input, dim=None, keepdim: bool = False, *, out=None):
         if dim is None and over_all:
+            if keepdim:
+                raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
             if input.dtype.category in (0, 3):
                 raise refusal(name, input.dtype, "bc")
             result = _of_all(op, input)
@@ -60,6 +63,8 @@ def _picker(name: str, rank, over_all: bool, doc: str):
             dim = -1 if dim is None else dim
             if name != "mode":
                 check_pickable(name, input, dim)
+            elif input.dtype.is_complex:
+                raise refusal(name, input.dtype, "c")
             elif input.ndim and input.shape[wrap_dim(dim, input.ndim)] == 0:
                 raise IndexError(f"mode(): Expected reduction dim {dim} to have non-zero size.")
             result = result_type(op.function(input, dim, keepdim))
@@ -73,7 +78,7 @@ def _picker(name: str, rank, over_all: bool, doc: str):
 
 def _of_all(op, input):
     if not input.numel():
-        return full((), math.nan, dtype=input.dtype)
+        return full((), math.nan if input.dtype.category == 2 else iinfo(input.dtype).min, dtype=input.dtype)
     return op.function(reshaped(input, (-1,)), 0, False)[0]
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..lazy.spec import dense
 from ..tensor import Tensor
 from .copying import _contiguous, raw_copy
-from .creation import filled, uninitialized
+from .creation import filled, uninitialized, whole_numbers_fit
 from .operator import operator
 from .rearranging import flipped
 from .registry import function
@@ -55,6 +55,9 @@ def constant_pad_nd(input, pad, value=0):
     if all(length > 0 for _, length, _ in source):
         raw_copy(view_at(result, place), view_at(input, source))
     return result
+
+
+whole_numbers_fit(constant_pad_nd)
 
 
 @constant_pad_nd.gradient

@@ -330,6 +330,7 @@ def _arg_extremum(name: str, primitive):
     @operator(f"{name}(Tensor input, int? dim=None, bool keepdim=False)", method=True, out=True)
     def arg(input, dim=None, keepdim=False):
         if dim is not None:
+            wrap_dim(dim, input.ndim)
             return primitive(input, dim, keepdim) if input.ndim else primitive(reshaped(input, (1,)), 0, False)
         if not input.numel():
             raise IndexError(
@@ -399,6 +400,8 @@ def _extremum_function(name: str, over_all, along, elementwise: str):
         if isinstance(dim, Tensor) or other is not None:
             return NAMESPACES["torch"][elementwise](input, dim if other is None else other, out=out)
         if dim is None:
+            if keepdim:
+                raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
             result = over_all(input)
             return result if out is None else write_out(name, result, out)
         if input.dtype.is_complex:

@@ -16,6 +16,7 @@ from ..compiler.reference import narrow, widen
 from ..lazy.window import record
 from ..tensor import Tensor, wrap_dim
 from .copying import _contiguous
+from .creation import filled, whole_numbers_fit
 from .gathering import array_key, checked, checked_shape, indexed_shape, lifted, require_index, result_place
 from .inplace import InplaceOperator
 from .operator import Operator, operator
@@ -210,8 +211,6 @@ def _check_scatter(name: str, target: Tensor, dim: int, positions: Tensor, sourc
 
 def filled_like(positions: Tensor, value, dtype) -> Tensor:
     """A number as a source for every position."""
-    from .creation import filled
-
     return _expand(filled((), value, dtype), tuple(positions.shape))
 
 
@@ -240,6 +239,10 @@ def _(grad, saved):
 def _scatter_value(input, dim, index, value, reduce=None):
     d = _check_scatter("scatter", input, dim, index, None)
     return scatter_write(input, d, index, filled_like(index, value, input.dtype), _reduction(reduce))
+
+
+whole_numbers_fit(_scatter_value)
+_scatter_value.in_place.normalized = _scatter_value.operator.normalized
 
 
 @_scatter_value.gradient
@@ -335,8 +338,6 @@ def reduce_into(input, source, reduce: str, include_self: bool, write):
 
 
 def filled_shape(x: Tensor, value) -> Tensor:
-    from .creation import filled
-
     return filled(tuple(x.shape), value, x.dtype, x.device)
 
 

@@ -8,6 +8,7 @@ from .. import dtypes
 from ..compiler.graph import Param
 from ..lazy.spec import dense
 from ..tensor import Tensor
+from .creation import whole_numbers_fit
 from .elementwise import _infer, elementwise
 from .overrides import write_out
 from .promotion import result_type_of
@@ -114,6 +115,9 @@ masked_fill = elementwise(
     doc=("``input`` with ``value`` (a number or 0-dim tensor) where ``mask``, a bool tensor that broadcasts, "
         "is true."),
 )
+
+
+whole_numbers_fit(masked_fill, Tensor.masked_fill_)
 
 
 @masked_fill.gradient

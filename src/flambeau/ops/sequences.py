@@ -39,7 +39,8 @@ def _made(name: str, values, shape, dtype, out, layout, device, pin_memory, requ
     where = devices.resolve(device) if out is None else out.device
     if where is devices.meta:
         return finish(empty_storage(dense(shape, dtype, where)), requires_grad, pin_memory, layout)
-    made = from_array(narrow(values(), dtype), dtype)
+    with np.errstate(all="ignore"):
+        made = from_array(narrow(values(), dtype), dtype)
     if out is not None:
         return overrides.write_out(name, made, out)
     return finish(made, requires_grad, pin_memory, layout)
@@ -62,7 +63,7 @@ def arange(start=None, end=None, step=1, *, out=None, dtype=None, layout=None, d
         dtype = out.dtype if out is not None else dtypes.int64 if whole else get_default_dtype()
     if dtype.is_complex or dtype is dtypes.bool_:
         raise NotImplementedError(f'"arange_cpu" not implemented for \'{dtype.name}\'')
-    if dtype.category < 2 and not whole:
+    if dtype is dtypes.int64 and not whole:
         start, end, step, whole = int(start), int(end), int(step), True
         if step == 0:
             raise ValueError("step must be nonzero")
@@ -136,8 +137,10 @@ def logspace(start, end, steps, base=10.0, *, out=None, dtype=None, layout=None,
     steps, dtype = _check_steps("logspace", start, end, steps, dtype, out)
 
     def values():
-        work = dtypes.float64 if dtype.category < 2 else dtype
-        return np.power(np.asarray(base, dtype=work.compute), _spaced(start, end, steps, work)).astype(work.compute)
+        whole = dtype.category < 2
+        work = dtypes.float64 if whole else dtype
+        first, last = (int(start), int(end)) if whole and steps > 1 else (start, end)
+        return np.power(np.asarray(base, dtype=work.compute), _spaced(first, last, steps, work)).astype(work.compute)
 
     return _made("logspace", values, (steps,), dtype, out, layout, device, pin_memory, requires_grad)
 

@@ -30,7 +30,7 @@ def _sort_shape(op, specs, values):
     (spec,) = specs
     wrap_dim(values[1], spec.ndim)
     if spec.dtype.is_complex:
-        raise TypeError("Sort currently does not support complex dtypes on CPU")
+        raise RuntimeError("Sort does not support complex dtypes on CPU")
     return (dense(spec.shape, spec.dtype, spec.device), dense(spec.shape, dtypes.int64, spec.device)), None
 
 
@@ -74,7 +74,7 @@ def sort(input, dim: int = -1, descending: bool = False, stable: bool | None = N
     """The elements in order along ``dim`` and their former positions, as ``return_types.sort``. Always
     stable; NaN is the largest.
 
-    Raises ``TypeError`` for complex tensors.
+    Raises ``RuntimeError`` for complex tensors.
     """
     if isinstance(dim, bool):  # sort(stable, dim): PyTorch's other signature gives these by keyword
         raise TypeError("sort(): argument 'dim' must be int, not bool")

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import warnings
 
+from ..dtypes import SCALAR_NAMES
 from ..tensor import Tensor
 from .operator import Operator, publish
 from .overrides import write_out
@@ -70,9 +71,7 @@ def _(grad, saved):
 
 
 def _printed(d) -> str:
-    from .elementwise import _PRINTED
-
-    return _PRINTED.get(d.name, d.name)
+    return SCALAR_NAMES[d.name]
 
 
 # -- variance --------------------------------------------------------------------------------------------
