@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from .. import dtypes
-from ..compiler.reference import narrow, widen
+from ..lazy.run import NUMPY_ONLY
 from ..lazy.window import record
 from ..tensor import Tensor, wrap_dim
 from .copying import _contiguous
@@ -45,6 +45,13 @@ class IndexWrite(NamedTuple):
     reduce: str
 
 
+def writing():
+    """The module with the machine code; LLVM is loaded when something is written."""
+    from ..compiler.targets.cpu import writing as module
+
+    return module
+
+
 _COMBINE = {"add": np.add, "multiply": np.multiply, "amax": np.maximum, "amin": np.minimum}
 
 
@@ -57,17 +64,12 @@ def _combine(target: np.ndarray, where, values: np.ndarray, reduce: str) -> None
         _COMBINE[reduce].at(target, where, values)
 
 
-def _write(code, memory: np.ndarray, where, values: np.ndarray, reduce: str):
-    """Combine in the values' own precision; 16-bit floats are summed in float32."""
-    dtype = code.inputs[0].dtype
+def _write(memory: np.ndarray, values: np.ndarray, native, by_numpy) -> None:
+    """``native(memory, values)`` writes by machine code, or says False; ``by_numpy(memory, values)`` does the same."""
     if np.may_share_memory(memory, values):
         values = values.copy()
-    if reduce == "set" or dtype.numpy == dtype.compute and dtype not in (dtypes.float16, dtypes.bfloat16):
-        _combine(memory, where, values, reduce)
-        return
-    wide = widen(memory, dtype).copy()
-    _combine(wide, where, widen(values, dtype), reduce)
-    memory[...] = narrow(wide, dtype)
+    if NUMPY_ONLY or not native(memory, values):
+        by_numpy(memory, values)
 
 
 # -- primitives ---------------------------------------------------------------------------------------------------------------
@@ -81,15 +83,17 @@ def _reference_scatter(code, arrays, numbers):
     target, positions, source = arrays
     dim, reduce = code.extra
     positions = checked(positions, target.shape[dim], dim, False)
-    where = list(np.ogrid[tuple(slice(0, n) for n in positions.shape)])
-    where[dim] = positions
     source = source[tuple(slice(0, n) for n in positions.shape)]
-    if target.flags.c_contiguous:
-        # NumPy is several times faster with one position for each element.
-        flat = sum(w * (step // target.itemsize) for w, step in zip(where, target.strides))
-        _write(code, target.reshape(-1), np.broadcast_to(flat, positions.shape).ravel(), source.ravel(), reduce)
-    else:
-        _write(code, target, tuple(where), source, reduce)
+
+    def native(memory, values):
+        return writing().scatter(memory, dim, positions.astype(np.int64, copy=False), values, reduce)
+
+    def by_numpy(memory, values):
+        where = list(np.ogrid[tuple(slice(0, n) for n in positions.shape)])
+        where[dim] = positions
+        _combine(memory, tuple(where), values, reduce)
+
+    _write(target, source, native, by_numpy)
     return ()
 
 
@@ -112,7 +116,14 @@ def _reference_index_write(code, arrays, numbers):
     if not source.size:
         return ()
     where = array_key(code, indices, target.shape, plan.dims, plan.wrap)
-    _write(code, target, where, source, plan.reduce)
+
+    def native(memory, values):
+        return writing().write(memory, plan.dims, plan.at, [where[d] for d in plan.dims], values, plan.reduce)
+
+    def by_numpy(memory, values):
+        _combine(memory, where, values, plan.reduce)
+
+    _write(target, source, native, by_numpy)
     return ()
 
 
@@ -129,6 +140,8 @@ _index_write = Operator(
 def scatter_write(target: Tensor, dim: int, positions: Tensor, source: Tensor, reduce: str) -> Tensor:
     """Write into ``target`` along ``dim``; autograd is not told."""
     positions = lifted(positions)
+    if _needs_room(target.dtype, reduce):
+        return _in_float32(target, lambda wide: scatter_write(wide, dim, positions, source.to(wide.dtype), reduce))
     if positions.numel():
         values = (lifted(target), positions, lifted(source), dim, reduce)
         record(_scatter.find(values).code, values[:3])
@@ -139,10 +152,23 @@ def scatter_write(target: Tensor, dim: int, positions: Tensor, source: Tensor, r
 def index_write(target: Tensor, indices, source: Tensor, dims, reduce: str, wrap: bool = False) -> Tensor:
     """Write ``source`` (broadcast) into ``target`` where ``indices`` say; autograd is not told."""
     indices, dims = tuple(indices), tuple(dims)
+    if _needs_room(target.dtype, reduce):
+        return _in_float32(target, lambda wide: index_write(wide, indices, source.to(wide.dtype), dims, reduce, wrap))
     shape = indexed_shape(target.shape, checked_shape(target.shape, indices, dims), dims)
     values = (target, indices, _broadcast_source(source, shape), dims, reduce, wrap)
     record(_index_write.find(values).code, (target, *indices, values[2]))
     return target
+
+
+def _needs_room(dtype, reduce: str) -> bool:
+    """Whether several values of the dtype are combined in a wider one, to be rounded once."""
+    return reduce != "set" and (dtype.packed or dtype is dtypes.float16)
+
+
+def _in_float32(target: Tensor, write) -> Tensor:
+    from .copying import raw_copy
+
+    return raw_copy(target, write(target.to(dtypes.complex64 if target.dtype.is_complex else dtypes.float32)))
 
 
 def _broadcast_source(source: Tensor, shape) -> Tensor:

@@ -61,7 +61,7 @@ def write(target: np.ndarray, dims: Sequence[int], at: int, positions: Sequence[
     if len(positions) == 1:
         (places,), step = positions, target.strides[dims[0]]
     else:
-        places, step = sum(p * target.strides[d] for p, d in zip(positions, dims)), 1
+        places, step = sum(p.astype(np.int64) * target.strides[d] for p, d in zip(positions, dims)), 1
     places = np.ascontiguousarray(places, np.int64)
     others = [d for d in range(target.ndim) if d not in dims]
     steps = [target.strides[d] for d in others]
