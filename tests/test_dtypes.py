@@ -188,3 +188,69 @@ def test_full_range_of_uint64():
         assert x.tolist() == [2**63 + 5, 2**64 - 1]
         assert x[0].item() == 2**63 + 5
         assert x.to(module.float64).tolist() == [float(2**63 + 5), float(2**64)]
+
+
+# -- what PyTorch computes with them, and what it refuses --------------------------------------------------------------
+
+OPERATIONS = {
+    "add": lambda m, a: a + a,
+    "add a number": lambda m, a: a + 1,
+    "add a float tensor": lambda m, a: a + m.ones(2),
+    "add into a float tensor": lambda m, a: m.ones(2, 2).add_(a),
+    "mul": lambda m, a: a * a,
+    "mul by a number": lambda m, a: a * 2,
+    "mul in place": lambda m, a: a.clone().mul_(a),
+    "div": lambda m, a: a / a,
+    "floor_divide": lambda m, a: a // 2,
+    "remainder": lambda m, a: a % 2,
+    "neg": lambda m, a: -a,
+    "abs": lambda m, a: a.abs(),
+    "invert": lambda m, a: ~a,
+    "and": lambda m, a: a & 1,
+    "shift": lambda m, a: a << 1,
+    "eq": lambda m, a: a == 1,
+    "lt": lambda m, a: a < 1,
+    "isnan": lambda m, a: a.isnan(),
+    "isinf": lambda m, a: a.isinf(),
+    "maximum of reals": lambda m, a: a if a.is_complex() else m.maximum(a, a),
+    "clamp": lambda m, a: a.clamp(0, 1),
+    "round": lambda m, a: a.round(),
+    "sqrt": lambda m, a: a.sqrt(),
+    "relu": lambda m, a: m.relu(a),
+    "softmax": lambda m, a: a.softmax(0),
+    "softmax in float32": lambda m, a: m.softmax(a, 0, dtype=m.float32),
+    "sum": lambda m, a: a.sum(),
+    "mean": lambda m, a: a.mean(),
+    "amax of reals": lambda m, a: a if a.is_complex() else a.amax(0),
+    "any": lambda m, a: a.any(),
+    "cumsum": lambda m, a: a.cumsum(0),
+    "sort of reals": lambda m, a: a if a.is_complex() else a.sort()[0],
+    "topk": lambda m, a: a.topk(1)[0],
+    "mm": lambda m, a: a @ a,
+    "bmm": lambda m, a: m.bmm(a[None], a[None]),
+    "addmm": lambda m, a: m.addmm(a, a, a),
+    "where": lambda m, a: m.where(m.tensor([True, False]), a, a),
+    "cat": lambda m, a: m.cat([a, a]),
+    "cat with int64": lambda m, a: m.cat([a, a.to(m.int64)]),
+    "index": lambda m, a: a[m.tensor([1])],
+    "index_select": lambda m, a: a.index_select(0, m.tensor([1])),
+    "embedding": lambda m, a: m.nn.functional.embedding(m.tensor([1]), a),
+    "arange": lambda m, a: m.arange(2, dtype=a.dtype),
+    "linspace": lambda m, a: m.linspace(0, 1, 2, dtype=a.dtype),
+}
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("operation", OPERATIONS)
+@pytest.mark.parametrize("name", ["complex32", "uint16", "uint64", "float8_e4m3fn", "float8_e5m2", "float8_e8m0fnu"])
+def test_kernels_that_pytorch_has(name, operation):
+    def run(module):
+        a = module.tensor([[1.0, 0.0], [2.0, 1.0]]).to(getattr(module, name))
+        result = OPERATIONS[operation](module, a)
+        return repr(result.dtype), repr(result.to(module.complex64 if result.is_complex() else module.float64).tolist())
+
+    ours, theirs = outcome(run, fl), outcome(run, torch)
+    if isinstance(theirs[0], type):
+        assert ours[0] is theirs[0], (ours, theirs)
+    else:
+        assert ours == theirs

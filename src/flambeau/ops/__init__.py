@@ -16,8 +16,12 @@ from . import random, counts, subclassing, properties, legacy_types, sequences, 
 from . import sparse
 from types import SimpleNamespace
 
+from . import partial_dtypes
+from .overrides import operators as _operators
 from .registry import NAMESPACES
 from .creation import *
+
+partial_dtypes.guard(_operators)
 
 
 def __getattr__(name: str):

@@ -14,6 +14,7 @@ from ..dtypes import dtype, get_default_dtype
 from ..lazy.spec import Spec
 from ..tensor import Tensor
 from .operator import Operator, publish
+from .partial_dtypes import check_elementwise
 from .promotion import broadcast_shapes, elementwise_spec, result_type_of
 
 
@@ -67,6 +68,7 @@ def _infer(rule):
 
     def infer(op, specs, values):
         compute, out = rule(op, [v for v in values if not isinstance(v, str)])
+        check_elementwise(op.name, compute, len(specs))
         shape = broadcast_shapes(*[s.shape for s in specs]) if specs else ()
         return (elementwise_spec(specs, shape, out),), Map(op.lowering, compute, out, operand_order(op, values))
 

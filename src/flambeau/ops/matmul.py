@@ -14,6 +14,7 @@ from ..tensor import Tensor
 from .elementwise import refusal
 from .gradient import in_opmath, in_opmath_gradient
 from .operator import Operator, operator, publish
+from .partial_dtypes import check_product
 from .promotion import broadcast_shapes
 from .registry import function
 from .reshaping import reshaped
@@ -40,6 +41,7 @@ def _dot_plan(name: str, left, right) -> Dot:
     check_same_dtype(name, left.dtype, right.dtype)
     if left.dtype.kind == "b":
         raise refusal("addmm_impl_cpu_", left.dtype, "b")
+    check_product("addmm_impl_cpu_", left.dtype)
     return Dot(left.dtype)
 
 

@@ -19,6 +19,7 @@ from ..tensor import Tensor, wrap_dim
 from .elementwise import refusal
 from .operator import Operator, operator, publish
 from .overrides import write_out
+from .partial_dtypes import check_reduction
 from .positions import positions
 from .registry import NAMESPACES, function
 from .reshaping import reshaped
@@ -104,6 +105,7 @@ class Reduction(Operator):
     def _shape(self, op, specs, values):
         (spec,) = specs
         compute, out = self.dtype_rule(self, spec, values)
+        check_reduction(self.name, self.kind, spec.dtype, compute)
         dims = reduced_dims(self.name, values[1], spec.ndim)
         if values[1] == () and self.kind in ("any", "all"):
             dims = ()  # here, unlike elsewhere, no dimensions are none

@@ -19,6 +19,7 @@ from ..runtime.random.rounding import fma32, fma64
 from ..tensor import Tensor, empty_storage, from_array
 from . import overrides
 from .creation import finish
+from .partial_dtypes import check_filling
 from .registry import function
 
 range_ = range  # this file defines PyTorch's
@@ -36,6 +37,8 @@ def _number(name: str, argument: str, value):
 
 def _made(name: str, values, shape, dtype, out, layout, device, pin_memory, requires_grad) -> Tensor:
     """The tensor of ``values()``, or ``out`` with them; on ``meta`` nothing is computed."""
+    if name != "eye":
+        check_filling(f"{name}_cpu", dtype)
     where = devices.resolve(device) if out is None else out.device
     if where is devices.meta:
         return finish(empty_storage(dense(shape, dtype, where)), requires_grad, pin_memory, layout)
