@@ -73,3 +73,21 @@ def test_one_hot():
     moves(lambda t, words: (t.nn.functional.one_hot(words), t.nn.functional.one_hot(words, 6)), WORDS)
     moves(lambda t, words: t.nn.functional.one_hot(words, 2), WORDS)
     moves(lambda t, words: t.nn.functional.one_hot(words - 1), WORDS)
+
+
+@pytest.mark.parametrize("mode", [0, 1, 2])
+@pytest.mark.parametrize("last", [False, True])
+@pytest.mark.parametrize("padding", [None, 3])
+def test_the_function_behind_bags(mode, last, padding):
+    """``torch.embedding_bag`` also gives what its backward uses; of sums, PyTorch leaves the sizes of bags unset."""
+    moves(
+        lambda t, words, table: t.embedding_bag(
+            table, words.flatten(), t.tensor([0, 2, 2]), False, mode, False, None, last, padding
+        )[: 2 if mode == 0 else 4],
+        WORDS,
+        TABLE,
+    )
+
+
+def test_a_mode_that_is_none():
+    moves(lambda t, words, table: t.embedding_bag(table, words.flatten(), t.tensor([0]), mode=3), WORDS, TABLE)

@@ -52,12 +52,14 @@ def activation(
     method: bool = False,
     inplace: bool = True,
     underscored: bool = False,
+    out: bool = False,
     refuse: str = "bi",
     node: str = "",
 ):
     """Decorator: declare an activation by its body.
 
     ``torch`` also exports it as ``torch.name`` and ``torch.name_`` (with ``method``: as methods too).
+    ``out`` gives that form the argument ``out``.
     ``inplace`` gives the function of ``nn.functional`` its argument ``inplace``, ``underscored`` adds the
     form ``name_``. ``refuse`` names kinds of dtype that PyTorch refuses.
     """
@@ -73,6 +75,7 @@ def activation(
             schema,
             namespace="torch" if torch else None,
             method=method,
+            out=out,
             inplace=method and inplace,
             opmath=True,
         )(checked).operator
@@ -183,7 +186,7 @@ def prelu(input, weight):
 
 
 @activation(
-    "threshold(Tensor input, float threshold, float value)", torch=True, underscored=True, refuse="bc"
+    "threshold(Tensor input, float threshold, float value)", torch=True, underscored=True, out=True, refuse="bc"
 )
 def threshold(input, threshold, value):
     """``input`` where above ``threshold``, else ``value``."""
@@ -304,7 +307,7 @@ _GELU_SCALE = math.sqrt(2.0 / math.pi)
 _GELU_CUBE = 0.044715
 
 
-@activation("gelu(Tensor input, *, str approximate='none')", inplace=False)
+@activation("gelu(Tensor input, str approximate='none')", inplace=False)
 def gelu(input, approximate):
     """``input * Phi(input)`` with the normal distribution's Phi, or its approximation by ``tanh``
     (Hendrycks and Gimpel 2016)."""

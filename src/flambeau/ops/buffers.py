@@ -126,7 +126,7 @@ def vander(x, N=None, increasing=False):
 
 
 @function("linalg", name="vander")
-def linalg_vander(x, *, N=None):
+def linalg_vander(x, N=None):
     """The powers ``0 .. N - 1`` (default: as many as ``x`` is long) of each element, along a new last dimension."""
     from .joining import stack
 

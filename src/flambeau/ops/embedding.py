@@ -10,11 +10,13 @@ from ..tensor import Tensor, from_array
 from .creation import filled
 from .gathering import index
 from .index_writing import add_at
+from .joining import cat as joined
 from .operator import operator
 from .positions import positions
 from .registry import function
 from .reshaping import reshaped
 from .scattering import index_write
+from .selection import where
 from .slicing import slice_
 from .views import unsqueeze
 
@@ -213,6 +215,54 @@ def _owners(words: Tensor, offsets: Tensor, include_last_offset: bool) -> tuple[
         starts = starts[:-1]
     owner = np.searchsorted(starts, np.arange(words.numel()), "right") - 1
     return len(starts), from_array(owner.astype(np.int64), dtypes.int64)
+
+
+_MODES = ("sum", "mean", "max")
+
+
+def _largest_words(words: Tensor, rows: Tensor, owner: Tensor, largest: Tensor) -> Tensor:
+    """The word that gave each bag's maximum of each feature, the first of several; 0 for empty bags."""
+    count = words.shape[0]
+    places = where(rows == largest.index_select(0, owner), unsqueeze(positions(count), 1), count)
+    first = filled(tuple(largest.shape), count, dtypes.int64).index_reduce(0, owner, places, "amin")
+    return index(joined([words.to(dtypes.int64), filled((1,), 0, dtypes.int64)]), (first,), (0,), False)
+
+
+@function(name="embedding_bag")
+def _torch_embedding_bag(
+    weight,
+    indices,
+    offsets,
+    scale_grad_by_freq: bool = False,
+    mode: int = 0,
+    sparse: bool = False,
+    per_sample_weights=None,
+    include_last_offset: bool = False,
+    padding_idx=None,
+):
+    """``nn.functional.embedding_bag`` of 1-dim ``indices`` with ``mode`` 0 (sum), 1 (mean) or 2 (max), and what its backward uses:
+
+    the bag of each index, the number of words in each bag (zeros for sums), and for "max" the word behind each maximum.
+    """
+    if mode not in (0, 1, 2):
+        raise RuntimeError(f"embedding_bag: expected mode 0, 1 or 2, but got {mode}")
+    output = embedding_bag(
+        indices, weight, offsets, None, 2, scale_grad_by_freq, _MODES[mode], sparse, per_sample_weights, include_last_offset,
+        padding_idx,
+    )  # fmt: skip
+    row = _padding_row(padding_idx, weight.shape[0])
+    bags, owner = _owners(indices, offsets, include_last_offset)
+    if mode == 0:
+        nothing = filled(tuple(offsets.shape), 0, offsets.dtype)
+        known = row >= 0 or weight.dtype is dtypes.float64  # PyTorch's fast sums do not tell
+        return output, owner if known else filled((0,), 0, offsets.dtype), nothing, nothing.clone()
+    kept = (indices != row).nonzero(as_tuple=True)[0]
+    words, bag = indices.index_select(0, kept), owner.index_select(0, kept)
+    sizes = filled((bags,), 0, offsets.dtype).index_add(0, bag, filled(tuple(bag.shape), 1, offsets.dtype))
+    if mode == 1:
+        return output, owner, sizes, sizes.clone()
+    with no_grad():
+        return output, owner, sizes, _largest_words(words, weight.index_select(0, words), bag, output)
 
 
 # -- one_hot ------------------------------------------------------------------------------------------------------------------

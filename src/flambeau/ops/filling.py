@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..lazy.spec import Size
 from ..runtime import devices
 from ..tensor import Tensor
 from . import creation
@@ -10,6 +11,7 @@ from .inplace import publish_inplace
 from .operator import operator
 from .registry import export, function
 from .schema import spread
+from .storages import TypedStorage, UntypedStorage
 
 
 @operator("fill(Tensor input, Tensor|Scalar value)", inplace=True)
@@ -94,8 +96,18 @@ def new_empty_strided(self, size, stride, *, dtype=None, layout=None, device=Non
 
 
 @function(None, method=True)
-def new(self, *args, device=None):
-    """A tensor of this one's dtype from sizes, data or another tensor (an old form of the ``new_*`` methods)."""
+def new(self, *args, storage=None, other=None, size=None, device=None):
+    """A tensor of this one's dtype from sizes, data, a storage or another tensor (an old form of the ``new_*`` methods).
+
+    Raises TypeError for a tensor of another dtype.
+    """
+    args = (*args, *[a for a in (storage, other, None if size is None else Size(size)) if a is not None])
+    if len(args) == 1 and isinstance(args[0], Tensor) and args[0].dtype is not self.dtype:
+        raise TypeError(f"new(): expected a tensor of dtype {self.dtype}, but got {args[0].dtype}")
+    if len(args) == 1 and isinstance(args[0], (UntypedStorage, TypedStorage)):
+        return creation.empty(0, dtype=self.dtype).set_(args[0])
+    if len(args) == 1 and isinstance(args[0], float):
+        raise TypeError("new(): data must be a sequence (got float)")
     if len(args) == 1 and isinstance(args[0], Tensor):
         return args[0].detach()
     if len(args) == 1 and isinstance(args[0], (list, tuple)) and not hasattr(args[0], "numel"):

@@ -26,7 +26,7 @@ from .matrices import (
 )
 from .operator import operator
 from .reductions import amax
-from .registry import function
+from .registry import documented_as, function
 from .reshaping import reshaped
 from .return_types import named_result
 from .selection import where
@@ -88,6 +88,7 @@ def tolerances(A, atol, rtol, smallest: float | None = None):
     return 0.0 if atol is None else atol, rtol
 
 
+@documented_as("(A, *, atol=None, rtol=None, hermitian=False, out=None)")
 @function("linalg")
 def pinv(A, rcond=None, hermitian: bool = False, *, atol=None, rtol=None, out=None):
     """The Moore-Penrose inverses of matrices ``(..., m, n)``. Singular values (``hermitian``: absolute eigenvalues, of the lower triangle)

@@ -19,7 +19,7 @@ from .matrices import deliver, library, require_floating, require_matrix, requir
 from .norms import linalg_norm
 from .operator import operator
 from .promotion import broadcast_shapes
-from .registry import export, function
+from .registry import documented_as, export, function
 from .reshaping import reshaped
 from .selection import where
 from .sequences import eye
@@ -134,6 +134,7 @@ def _legacy_matrix_exp(input):
 # -- rank and condition ------------------------------------------------------------------------------------------------
 
 
+@documented_as("(A, *, atol=None, rtol=None, hermitian=False, out=None)")
 @function("linalg")
 def matrix_rank(A, tol=None, hermitian: bool = False, *, atol=None, rtol=None, out=None):
     """How many singular values (``hermitian``: absolute eigenvalues) are above ``max(atol, rtol * largest)``; ``rtol`` is the precision

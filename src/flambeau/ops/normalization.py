@@ -6,6 +6,7 @@ from ..dtypes import finfo, float32
 from .creation import zeros
 from .losses import compute
 from .operator import operator
+from .overrides import write_out
 from .recorded import recorded
 from .reductions import HALVES, sum
 from .registry import export, function
@@ -413,8 +414,13 @@ def _torch_batch_norm(
 
 
 @function()
-def native_batch_norm(input, weight, bias, running_mean, running_var, training: bool, momentum: float, eps: float):
+def native_batch_norm(input, weight, bias, running_mean, running_var, training: bool, momentum: float, eps: float, *, out=None):
     """``batch_norm``, the mean and the inverse standard deviation of each channel (empty unless training)."""
+    results = _native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps)
+    return results if out is None else write_out("native_batch_norm", results, out)
+
+
+def _native_batch_norm(input, weight, bias, running_mean, running_var, training, momentum, eps):
     if not training:
         none = zeros(0, dtype=input.dtype)
         return batch_norm(input, running_mean, running_var, weight, bias, False, momentum, eps), none, none

@@ -33,6 +33,18 @@ def _without_out(public):
     return bound
 
 
+def documented_as(form: str):
+    """Decorator: show the signature ``form``, as PyTorch documents it; the function also takes what the documentation left behind."""
+
+    def declare(public):
+        scope: dict = {}
+        exec(f"def {public.__name__}{form}: ...", scope)  # our own text
+        public.__signature__ = inspect.signature(scope[public.__name__])
+        return public
+
+    return declare
+
+
 def function(namespace: str | None = "torch", *, method: bool | str = False, name: str | None = None,
              aliases: tuple[str, ...] = ()):
     """Decorator: export a plain Python function that is written with operators.
