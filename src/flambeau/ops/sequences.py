@@ -20,7 +20,7 @@ from ..tensor import Tensor, empty_storage, from_array
 from . import overrides
 from .creation import finish
 from .partial_dtypes import check_filling
-from .registry import function
+from .registry import documented_as, function
 
 range_ = range  # this file defines PyTorch's
 _LANES = {"float32": 8, "float64": 4}  # of the vectors in which PyTorch's arange computes
@@ -74,6 +74,7 @@ def arange(start=None, end=None, step=1, *, out=None, dtype=None, layout=None, d
     return _made("arange", lambda: _steps(start, step, size, dtype), (size,), dtype, out, layout, device, pin_memory, requires_grad)
 
 
+@documented_as("(start, end, step=1, *, out=None, dtype=None, device=None, requires_grad=False, pin_memory=False)")
 @function()
 def range(start, end, step=1, *, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """``start, start + step, ...`` up to and with ``end``; an old form of :func:`arange`, of the default dtype."""
