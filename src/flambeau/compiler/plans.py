@@ -106,3 +106,12 @@ class Positions(NamedTuple):
     """``0, 1, ..., size - 1`` as int64: never stored, loop nests know where they are."""
 
     size: int
+
+
+class GatherSum(NamedTuple):
+    """Of values, a matrix, columns, pointers and an order: row ``g`` of the result is the sum over the entries ``e`` that ``order`` has
+    from ``pointers[g]`` to ``pointers[g + 1]`` of ``values[e]`` times row ``columns[e]`` of the matrix."""
+
+
+class Pairwise(NamedTuple):
+    """Of two matrices, rows and columns: entry ``e`` is row ``rows[e]`` of one times row ``columns[e]`` of the other, summed."""

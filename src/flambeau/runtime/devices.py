@@ -120,13 +120,16 @@ class memory_format(_Constant):
 strided = layout("strided")
 sparse_coo = layout("sparse_coo")
 sparse_csr = layout("sparse_csr")
+sparse_csc = layout("sparse_csc")
+sparse_bsr = layout("sparse_bsr")
+sparse_bsc = layout("sparse_bsc")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
-_CONSTANTS = {c.name: c for c in (strided, sparse_coo, sparse_csr, contiguous_format, preserve_format,
-                                  channels_last, channels_last_3d)}
+_CONSTANTS = {c.name: c for c in (strided, sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc,
+                                  contiguous_format, preserve_format, channels_last, channels_last_3d)}
 
 
 def _constant(name: str):

@@ -1,3 +1,3 @@
 """Sparse tensors: layouts, conversions, and the operators that have rules for them."""
 
-from . import coo, masking, conversion, linear, text
+from . import compressed, conversion, coo, elementwise, handling, linear, masking, reductions, shapes, text

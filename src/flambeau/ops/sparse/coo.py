@@ -9,7 +9,7 @@ import numpy as np
 from ... import dtypes
 from ...lazy.spec import Size
 from ...runtime import devices
-from ...tensor import Tensor, from_array
+from ...tensor import Tensor
 from ..creation import check_size, filled, tensor
 from ..overrides import dispatching
 from ..registry import export, function
@@ -245,8 +245,8 @@ def coalesce(self):
         pattern = Pattern(self._pattern.indices, True)
         pattern._edges = self._pattern._edges
         return of_pattern(pattern, linked(self._held, "CoalesceBackward0"), self._size)
-    places, held = merged(flat, self._held)
-    return coo(index_tensor(unflattened(places, sizes)), held, self._size, True)
+    at, held = merged(flat, self._held)
+    return coo(index_tensor(unflattened(at, sizes)), linked(held, "CoalesceBackward0"), self._size, True)
 
 
 def merged(flat: np.ndarray, held: Tensor) -> tuple[np.ndarray, Tensor]:
@@ -275,7 +275,7 @@ def places(x: CooTensor) -> np.ndarray:
     sizes = x._size[: x.split]
     array = x._pattern.array()
     for d, (row, size) in enumerate(zip(array, sizes)):
-        if row.size and not (0 <= row.min() and row.max() < size):
+        if row.size and not (row.min() >= 0 and row.max() < size):
             found = int(row.min()) if row.min() < 0 else int(row.max())
             raise RuntimeError(f"size is inconsistent with indices: for dim {d}, size is {size} but found index {found}")
     return flattened(array, sizes)
@@ -286,7 +286,8 @@ def coo_to_dense(x: CooTensor) -> Tensor:
     sizes, dense = x._size[: x.split], tuple(x._size[x.split :])
     flat = index_tensor(places(x))
     total = filled((math.prod(sizes), *dense), 0, x.dtype)
-    return total.index_put((flat,), x._held, accumulate=not x._pattern.coalesced).reshape(x._size)
+    filled_in = total.index_put((flat,), x._held, accumulate=not x._pattern.coalesced)
+    return linked(filled_in.reshape(x._size), "ToDenseBackward0")
 
 
 def dense_to_coo(x: Tensor, sparse_dim: int | None = None) -> CooTensor:
@@ -301,9 +302,5 @@ def dense_to_coo(x: Tensor, sparse_dim: int | None = None) -> CooTensor:
     array = array.any(axis=tuple(range(sparse_dim, x.ndim))) if dense else array
     flat = np.flatnonzero(array)
     rows = x.reshape((math.prod(sizes), *dense)).index_select(0, index_tensor(flat))
-    return coo(index_tensor(unflattened(flat, sizes)), rows, x.shape, True)
+    return coo(index_tensor(unflattened(flat, sizes)), linked(rows, "ToSparseBackward0"), x.shape, True)
 
-
-def like_bool(array: np.ndarray) -> Tensor:
-    """A bool tensor of a NumPy array."""
-    return from_array(array, dtypes.bool_)

@@ -161,8 +161,6 @@ class SparseTensor(Tensor):
         """Other values at the same places."""
         made = object.__new__(type(self))
         made._held, made._pattern, made._size = values, self._pattern, self._size
-        if self.layout is not None:
-            made.layout = self.layout
         return made
 
     def become(self, other: SparseTensor) -> SparseTensor:

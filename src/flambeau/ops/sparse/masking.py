@@ -6,7 +6,7 @@ import numpy as np
 
 from ...tensor import Tensor
 from ..registry import function
-from .coo import CooTensor, of_pattern, places
+from .coo import CooTensor, places
 from .handle import SparseTensor
 from .pattern import index_tensor
 
@@ -17,17 +17,16 @@ def values_at(x: Tensor, mask: SparseTensor) -> Tensor:
         from .compressed import values_at_compressed
 
         return values_at_compressed(x, mask)
-    if isinstance(x, CooTensor):
-        return _looked_up(x.coalesce(), mask)
     if isinstance(x, SparseTensor):
-        x = x.to_dense()
-    rows = x.reshape((-1, *mask._held.shape[1:])) if mask._nnz() else x.new_zeros((1, *mask._held.shape[1:]))
-    return rows.index_select(0, index_tensor(places(mask)))
+        return looked_up(x.to_sparse().coalesce(), places(mask))
+    if not mask._nnz():
+        return x.new_zeros(mask._held.shape)
+    return x.reshape((-1, *mask._held.shape[1:])).index_select(0, index_tensor(places(mask)))
 
 
-def _looked_up(x: CooTensor, mask: CooTensor) -> Tensor:
-    """The values of a coalesced tensor at other places, zero where it has none."""
-    known, asked = places(x), places(mask)
+def looked_up(x: CooTensor, asked: np.ndarray) -> Tensor:
+    """The values of a coalesced tensor at flat positions, zero where it has none."""
+    known = places(x)
     at = np.searchsorted(known, asked)
     at[at == known.size] = 0
     found = known[at] == asked if known.size else np.zeros(asked.size, bool)
@@ -36,8 +35,7 @@ def _looked_up(x: CooTensor, mask: CooTensor) -> Tensor:
     values = x._held.index_select(0, index_tensor(np.where(found, at, 0)))
     if found.all():
         return values
-    missing = index_tensor(np.flatnonzero(~found))
-    return values.index_fill(0, missing, 0)
+    return values.index_fill(0, index_tensor(np.flatnonzero(~found)), 0)
 
 
 @function(None, method=True)
@@ -49,6 +47,4 @@ def sparse_mask(self, mask):
         raise RuntimeError(
             f"sparse_mask(): operands have incompatible sizes; self has size {list(self.shape)} but mask has size {list(mask.shape)}"
         )
-    if isinstance(mask, CooTensor):
-        return of_pattern(mask._pattern, values_at(self, mask), mask._size)
     return mask.with_values(values_at(self, mask))

@@ -53,7 +53,7 @@ class Grouping:
     """Entries put together by a number: those of group ``g`` are ``order[pointers[g]:pointers[g + 1]]``."""
 
     def __init__(self, groups: np.ndarray, count: int):
-        if groups.size and not (0 <= groups.min() and groups.max() < count):
+        if groups.size and not (groups.min() >= 0 and groups.max() < count):
             raise RuntimeError(
                 f"size is inconsistent with indices: expected indices between 0 and {count - 1}, found index "
                 f"{int(groups.max()) if groups.min() >= 0 else int(groups.min())}"
@@ -92,7 +92,7 @@ class Edges:
     def check_cols(self) -> None:
         """Refuse columns outside of the matrix: kernels read memory there."""
         cols, count = self.col_array, self.shape[1]
-        if cols.size and not (0 <= cols.min() and cols.max() < count):
+        if cols.size and not (cols.min() >= 0 and cols.max() < count):
             raise RuntimeError(f"size is inconsistent with indices: expected columns between 0 and {count - 1}, found {int(cols.max())}")
 
     @cached_property

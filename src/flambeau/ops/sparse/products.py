@@ -6,10 +6,9 @@ place. A ``Grouping`` lists the entries row by row (or column by column), so tha
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
+from ...compiler.plans import GatherSum, Pairwise
 from ...compiler.reference import narrow, widen
 from ...lazy.spec import dense as dense_spec
 from ...tensor import Tensor
@@ -19,14 +18,6 @@ from ..gathering import index
 from ..operator import Operator, operator, publish
 from ..positions import positions
 from .pattern import Edges, Grouping
-
-
-class GatherSum(NamedTuple):
-    """Row ``g`` of the result is the sum over the entries ``e`` of group ``g`` of ``values[e]`` times row ``cols[e]`` of a matrix."""
-
-
-class Pairwise(NamedTuple):
-    """Entry ``e`` of the result is the product of row ``rows[e]`` of one matrix with row ``cols[e]`` of another, summed."""
 
 
 def _segment_sums(terms: np.ndarray, pointers: np.ndarray) -> np.ndarray:
