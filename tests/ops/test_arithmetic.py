@@ -69,6 +69,8 @@ def test_alpha_scales_the_second_operand(name):
 def test_numbers_may_come_first():
     agree(lambda t, x: t.add(2, x), [1.0, 2.0])
     agree(lambda t, x: t.sub(2, x, alpha=3), [1.0, 2.0])
+    agree(lambda t, x: t.mul(2, x), [1.0, 2.0])
+    agree(lambda t, x: t.multiply(True, x), [3, 2], dtype="int8")
     agree(lambda t, x: t.remainder(7, x), [2.0, -4.0])
     agree(lambda t, x: t.floor_divide(7, x), [2.0, -4.0])
 

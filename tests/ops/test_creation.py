@@ -177,3 +177,8 @@ def test_out_is_written():
     out = flambeau.empty(3)
     assert flambeau.arange(3, out=out) is out and out.tolist() == [0.0, 1.0, 2.0]
     assert flambeau.ones(2, 2, out=out) is out and out.shape == (2, 2)
+
+
+def test_large_and_small_unsigned_integers_together():
+    values = [2**64 - 1, 5, 2**63]
+    assert flambeau.tensor(values, dtype=flambeau.uint64).tolist() == values

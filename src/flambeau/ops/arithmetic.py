@@ -12,7 +12,7 @@ from . import elementwise as _elementwise
 from .creation import filled, zeros_like
 from .elementwise import binary, refusal, unary
 from .infix import attach_guarded, attach_infix
-from .operator import operator
+from .operator import make_function, operator
 from .overrides import write_out
 from .promotion import number_dtype, result_type_of
 from .registry import export, function
@@ -206,6 +206,26 @@ def _(grad, saved):
     if not isinstance(saved.other, Tensor):
         return grad * conjugated(saved.other)
     return grad * saved.other.conj(), grad * saved.input.conj()
+
+
+class _NumberFirst:
+    """An operator whose first operand may be the number, as in ``torch.mul(2, x)``; nothing changes for tensors."""
+
+    def __init__(self, op):
+        self.op = op
+
+    def __getattr__(self, name: str):
+        return getattr(self.op, name)
+
+    def __call__(self, input, other, **options):
+        return self.op(as_operand(input), other, **options)
+
+
+_multiply = mul.operator
+mul = make_function(_NumberFirst(_multiply), out=True)
+mul.operator, mul.gradient, _multiply.function = _multiply, _multiply.gradient, mul
+export("torch", "mul", mul)
+export("torch", "multiply", mul)
 
 
 # -- div -----------------------------------------------------------------------------------------------------

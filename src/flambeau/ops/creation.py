@@ -350,6 +350,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
     if where is devices.meta:
         return finish(empty_storage(dense(array.shape, d, where)), requires_grad)
     if not isinstance(data, (np.ndarray, np.generic)):
+        if d is dtypes.uint64 and array.dtype.kind == "f":  # NumPy's choice for integers beyond int64 among smaller ones
+            array = np.array(data, dtype=object)
         _check_elements(array, d)
     made = from_array(_converted(array, d), d)
     return finish(made, requires_grad, pin_memory)
@@ -372,7 +374,7 @@ def check_dtype(name: str, dtype) -> None:
 
 def _converted(array: np.ndarray, d) -> np.ndarray:
     if array.dtype == object:
-        array = array.astype(np.int64) if d.category < 2 else array.astype(np.float64)
+        array = array.astype(np.uint64 if d is dtypes.uint64 else np.int64) if d.category < 2 else array.astype(np.float64)
     with np.errstate(all="ignore"):
         return narrow(array, d)
 

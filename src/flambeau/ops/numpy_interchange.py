@@ -42,6 +42,24 @@ def __array_wrap__(self, array, context=None, return_scalar=False):
     return from_numpy(np.asarray(array))
 
 
+ARRAY_API_VERSIONS = ("2021.12", "2022.12", "2023.12", "2024.12")
+
+
+def __array_namespace__(self, /, *, api_version: str | None = None):
+    """``flambeau.array_api``: the functions of the Python array API standard. PyTorch has no such method.
+
+    Raises ValueError for a version of the standard that is not followed.
+    """
+    from importlib import import_module
+
+    if api_version is not None and api_version not in ARRAY_API_VERSIONS:
+        raise ValueError(f"__array_namespace__(): api_version must be one of {ARRAY_API_VERSIONS}, but received {api_version!r}")
+    return import_module(f"{__name__.partition('.')[0]}.array_api")
+
+
+Tensor.__array_namespace__ = __array_namespace__
+
+
 @function(None, method=True)
 def tolist(self):
     """The elements as nested lists of Python numbers; a number for a 0-dim tensor."""
