@@ -84,3 +84,61 @@ def test_the_statistics_of_empty_groups_require_grad():
         return m.tensor([part.requires_grad for part in m.native_group_norm(x, weight, None, 0, 4, 3, 2, 1e-5)])
 
     agree(requiring)
+
+
+def test_padding_refuses_empty_dimensions_that_it_would_read():
+    for mode in ("reflect", "replicate", "circular"):
+        for shape in ((2, 0), (0, 3), (2, 0, 3), (2, 3, 0)):
+            agree(lambda m, mode=mode, shape=shape: m.nn.functional.pad(m.zeros(shape), (1, 1), mode=mode))
+
+
+FLOATS = [math.nan, math.inf, -math.inf, 0.0, -0.0, 1.5, -2.5, 6e4, 0.0, 1.0]
+GOALS = [0.0, 0.0, 0.0, 1.0, -1.0, math.inf, 0.0, math.inf, math.nan, 1.0]
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_neighbours_and_signs(dtype):
+    agree(lambda m, x, y: m.nextafter(x, y), FLOATS, GOALS, dtype=dtype)
+    agree(lambda m, x, y: m.nextafter(y, x), FLOATS, GOALS, dtype=dtype)
+    agree(lambda m, x: m.sign(x), FLOATS, dtype=dtype)  # NaN has the sign 0
+    agree(lambda m, x: m.ldexp(x, m.tensor([1] * 5 + [-20] * 5, dtype=m.int8)), FLOATS, dtype=dtype)
+
+
+def test_powers_of_two_out_of_range_scale_numbers_into_it():
+    agree(lambda m, x: m.ldexp(x, m.tensor([140, 150, -149, 3000])), [1e-40, 3e-45, 1.0, 0.0])
+    agree(lambda m, x: m.ldexp(x, m.tensor([1500])), [1e-300], dtype="float64")
+
+
+@pytest.mark.parametrize("dtype", [*INTEGERS, "bool"])
+def test_division_of_integers_by_zero(dtype):
+    for divided in ("floor_divide", "remainder", "fmod"):
+        agree(lambda m, x, f=divided: getattr(m, f)(x, 0), [], dtype=dtype)
+        agree(lambda m, x, f=divided: getattr(m, f)(x, 0), [1, 0], dtype=dtype)
+    agree(lambda m, x: 2 // x, [1, 0], dtype=dtype)
+    agree(lambda m, x: 2 % x, [1, 0], dtype=dtype)
+
+
+def test_integers_at_the_ends_of_their_range():
+    agree(lambda m, x: m.round(x), [2**63 - 1, -(2**63), 5], dtype="int64")
+    agree(lambda m, x, y: x >> y, [255, 255, 7], [9, 7, 1], dtype="uint8")
+
+
+def test_searching_across_dtypes():
+    agree(lambda m: m.bucketize(m.tensor([1.5]), m.tensor([1, 2])))
+    agree(lambda m: m.searchsorted(m.tensor([1.0, 255.0]), m.tensor([1, 300])))
+    agree(lambda m: m.searchsorted(m.zeros(2, 0), m.zeros(2, 0)))
+
+
+def test_joining_nothing_along_any_dimension():
+    agree(lambda m: m.cat([m.zeros(0)], 4))
+    agree(lambda m: m.cat([m.zeros(0), m.zeros(0)], -3))
+
+
+@pytest.mark.parametrize("dtype", ["float32", "int64", "complex64", "bool"])
+def test_a_complex_number_among_real_ones(dtype):
+    def written(m, x, index):
+        x[index(m)] = 1j
+        return x
+
+    for index in (lambda m: 0, lambda m: [0, 1], lambda m: m.tensor([True, False, True])):
+        agree(lambda m, x, index=index: written(m, x, index), [1, 0, 1], dtype=dtype)

@@ -316,11 +316,13 @@ def check_divisor(input, other) -> None:
     """``RuntimeError`` where integers would be divided by zero, as PyTorch raises it; looks at an integer
     divisor tensor."""
     if isinstance(other, Tensor):
-        if other.dtype.kind != "i" or dtype_of(input).category > 1 or other.is_meta:
+        if other.dtype.category > 1 or dtype_of(input).category > 1 or other.is_meta:
+            return
+        if isinstance(input, Tensor) and input.dtype is other.dtype is dtypes.bool_:
             return
         zero = not other._array().all()
     else:
-        zero = not isinstance(other, float) and other == 0 and dtype_of(input).category < 2
+        zero = not isinstance(other, float) and other == 0 and dtype_of(input).category < 2 and bool(as_operand(input).numel())
     if zero:
         raise RuntimeError("ZeroDivisionError")
 
@@ -495,7 +497,9 @@ def _(grad, saved):
 
 
 def _sign(x):
-    return x if x.dtype.kind == "b" else np.sign(x)
+    if x.dtype.kind == "b":
+        return x
+    return np.nan_to_num(np.sign(x), nan=0.0) if x.dtype.kind == "f" else np.sign(x)
 
 
 sign = unary("sign", _sign, refuse="c", inplace="method")

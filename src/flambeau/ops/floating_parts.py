@@ -28,18 +28,31 @@ def _(grad, saved):
     return (turned, zeros_like(grad)) if isinstance(saved.other, Tensor) else turned
 
 
+def _is_exact(input, other) -> bool:
+    return input.dtype.is_floating_point and other.dtype.category == 1
+
+
+def _scaled(input, other):
+    if not _is_exact(input, other):
+        return input * pow(2.0, other)
+    # In two steps, so that no power is out of range where the result is not.
+    exponent = other.to(dtypes.float64).clamp(-2000, 2000)
+    half = (exponent / 2).floor()
+    return (input.to(dtypes.float64) * pow(2.0, half) * pow(2.0, exponent - half)).to(input.dtype)
+
+
 @function(method=True)
 def ldexp(input, other, *, out=None):
     """``input * 2 ** other``."""
     check_tensors("ldexp", input=input, other=other)
-    result = input * pow(2.0, other)
+    result = _scaled(input, other)
     return result if out is None else write_out("ldexp", result, out)
 
 
 @function(method=True)
 def ldexp_(input, other):
     """In-place form of ``ldexp``."""
-    return input.mul_(pow(2.0, other))
+    return input.copy_(_scaled(input, other)) if _is_exact(input, other) else input.mul_(pow(2.0, other))
 
 
 frexp_result = named_result("frexp", "mantissa", "exponent")

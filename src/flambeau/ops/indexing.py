@@ -254,11 +254,11 @@ def _value_for(target: Tensor, value) -> Tensor:
         return value
     from .creation import filled, fitting, tensor
 
-    if isinstance(value, (bool, int, float)):
+    if isinstance(value, (bool, int, float, complex)):
         return filled((), fitting(value, target.dtype), target.dtype, target.device)
     if isinstance(value, np.ndarray):
         raise TypeError(f"can't assign a numpy.ndarray to a {target.dtype} tensor")
-    if isinstance(value, (complex, np.generic)):
+    if isinstance(value, np.generic):
         return tensor(value)
     raise TypeError(f"can't assign a {type(value).__name__} to a {target.dtype} tensor")
 

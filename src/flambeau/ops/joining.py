@@ -28,6 +28,8 @@ def _joined_shape(tensors, dim: int) -> tuple[tuple[int, ...], int]:
             raise RuntimeError(f"zero-dimensional tensor (at position {i}) cannot be concatenated")
     full = [x for x in tensors if not _is_skipped(x)]
     first = full[0] if full else tensors[0]
+    if not full:  # nothing but tensors of shape (0,), which are left out: any dimension will do
+        return (0,), 0
     d = wrap_dim(dim, first.ndim)
     total = 0
     for i, x in enumerate(full):

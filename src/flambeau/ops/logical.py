@@ -79,6 +79,8 @@ def _shift_left(a, b):
 def _shift_right(a, b):
     width = a.dtype.itemsize * 8
     inside = (b >= 0) & (b < width)
+    if a.dtype.kind == "u":
+        return np.where(inside, np.right_shift(a, np.where(inside, b, 0)), 0)
     return np.right_shift(a, np.where(inside, b, width - 1))
 
 

@@ -176,12 +176,12 @@ def _check_own(x: Tensor, pad, mode: str) -> None:
         raise NotImplementedError("Only 2D, 3D, 4D, 5D padding with non-constant padding are supported for now")
     for k, (before, after) in enumerate(_pairs(pad, x.ndim)):
         size = x.shape[k]
+        if mode != "circular" and size == 0 and (k > 0 or x.ndim == spatial + 1):
+            raise RuntimeError(
+                f"Expected {x.ndim}D tensor with possibly 0 batch size and other non-zero dimensions for input, but got: "
+                f"{list(x.shape)}"
+            )
         if not (before or after):
-            if k >= x.ndim - spatial and size == 0 or (k > 0 or x.ndim == spatial + 1) and size == 0:
-                raise RuntimeError(
-                    f"Expected {x.ndim}D tensor with possibly 0 batch size and other non-zero dimensions for input, but got: "
-                    f"{list(x.shape)}"
-                )
             continue
         if mode == "reflect" and (before >= size or after >= size):
             raise RuntimeError(

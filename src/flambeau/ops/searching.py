@@ -86,6 +86,8 @@ def _reference_search(code, arrays, numbers):
     if boundaries.ndim == 1:
         return (np.searchsorted(boundaries, wanted, side),)
     found = np.empty(wanted.shape, np.int64)
+    if not wanted.size:
+        return (found,)
     rows = boundaries.reshape(-1, boundaries.shape[-1])
     flat = wanted.reshape(len(rows), wanted.shape[-1])
     for i, row in enumerate(rows):
@@ -144,10 +146,8 @@ def searchsorted(
             f"input value tensor {list(wanted.shape)}"
         )
     if isinstance(input, Tensor) and sorted_sequence.dtype is not wanted.dtype:
-        raise RuntimeError(
-            "torch.searchsorted(): boundary tensor and input value tensor should have same dtype, but got boundary tensor "
-            f"{sorted_sequence.dtype} and input value tensor {wanted.dtype}"
-        )
+        common = dtypes.promote_types(sorted_sequence.dtype, wanted.dtype)
+        sorted_sequence, wanted = sorted_sequence.to(common), wanted.to(common)
     if sorter is not None:
         sorted_sequence = _sorted_by(sorted_sequence, sorter)
     if out is not None and out.dtype is not (dtypes.int32 if out_int32 else dtypes.int64):

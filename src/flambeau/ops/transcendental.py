@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from ..compiler.reference import narrow, widen
 from .creation import zeros_like
 from .elementwise import elementwise, refusal, unary
 from .promotion import result_type_of
@@ -116,6 +117,25 @@ hypot = elementwise(
 nextafter = elementwise(
     "nextafter(Tensor input, Tensor other)", np.nextafter, rule=floats_only("nextafter_cpu"), inplace="method"
 )
+_next_wide = nextafter.operator.reference
+
+
+def _next_number(code, arrays, numbers):
+    """The next number of 16-bit formats is found among their bits; of others by NumPy."""
+    dtype = code.extra.compute
+    if dtype.itemsize != 2:
+        return _next_wide(code, arrays, numbers)
+    start, goal = [widen(arrays[i], code.inputs[i].dtype).astype(np.float32) for _, i in code.extra.operands]
+    bits = narrow(np.broadcast_to(start, code.outputs[0].shape), dtype).view(np.uint16)
+    away = (goal > start) == (start > 0)  # from zero: the larger magnitude has the larger bits
+    moved = np.where(away, bits + 1, bits - 1)
+    moved = np.where(start == 0, np.where(goal > 0, 1, 0x8001), moved).astype(np.uint16)
+    moved = widen(moved.view(dtype.numpy), dtype)
+    result = np.where(start == goal, goal, moved)
+    return (np.where(np.isnan(start) | np.isnan(goal), np.float32(np.nan), result),)
+
+
+nextafter.operator.reference = _next_number
 
 
 def _log_sum(a, b):
