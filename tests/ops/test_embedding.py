@@ -35,9 +35,11 @@ def test_words_out_of_range():
     moves(lambda t, table: t.nn.functional.embedding(t.tensor([1.0]), table), TABLE)
 
 
-def test_sparse_gradients_are_refused():
-    with pytest.raises(NotImplementedError, match="sparse"):
-        flambeau.nn.functional.embedding(flambeau.tensor([0]), flambeau.ones(2, 2, requires_grad=True), sparse=True)
+def test_sparse_gradients_hold_the_rows_that_were_used():
+    weight = flambeau.ones(3, 2, requires_grad=True)
+    flambeau.nn.functional.embedding(flambeau.tensor([2, 2]), weight, sparse=True).sum().backward()
+    assert weight.grad.is_sparse
+    assert weight.grad.to_dense().tolist() == [[0, 0], [0, 0], [2, 2]]
 
 
 @pytest.mark.parametrize("mode", ["sum", "mean", "max", "median"])

@@ -45,7 +45,7 @@ def backward(
     if inputs is None:
         execute(roots, gradients, create_graph=create_graph, keep_graph=keep, foreign=foreign)
         return
-    targets = list(dict.fromkeys(_as_tuple(inputs)))
+    targets = list(dict.fromkeys([_beneath(x) for x in _as_tuple(inputs)]))
     edges = _input_edges(targets)
     answers = execute(
         roots, gradients, create_graph=create_graph, keep_graph=keep, wanted=_positions(edges), foreign=foreign
@@ -98,7 +98,7 @@ def grad(
     answers = execute(
         roots, gradients, create_graph=create_graph, keep_graph=keep, wanted=_positions(edges), foreign=foreign
     )
-    results = [answers.get(i) for i in range(len(inputs))]
+    results = [_above(x, answers.get(i)) for i, x in enumerate(inputs)]
     if materialize_grads:
         return tuple(x.new_zeros(x.shape) if g is None else g for g, x in zip(results, inputs))
     unused = next((i for i, g in enumerate(results) if g is None), None)
@@ -131,6 +131,16 @@ def _stacked(tensors: Sequence[Tensor]) -> Tensor:
     for i, t in enumerate(tensors):
         result[i] = t
     return result
+
+
+def _beneath(x):
+    """What the graph knows of an input: of a sparse tensor, its values."""
+    return x._held if hasattr(x, "gradient_above") else x
+
+
+def _above(x, gradient):
+    """The gradient of an input, from that of what the graph knows."""
+    return x.gradient_above(gradient) if gradient is not None and hasattr(x, "gradient_above") else gradient
 
 
 def _as_tuple(value) -> tuple:
@@ -195,6 +205,8 @@ def _root_gradients(outputs: tuple, given) -> tuple[list, set]:
             _check_gradient(i, output, gradient)
             if gradient.dtype is not output.dtype:
                 gradient = gradient.to(output.dtype)
+            if hasattr(output, "gradient_beneath"):
+                gradient = output.gradient_beneath(gradient)
         if not gradient._spec.override:
             foreign.add(id(gradient._storage))
         gradients.append(gradient)

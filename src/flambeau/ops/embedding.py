@@ -5,6 +5,8 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
+from ..autograd import saved_hooks
+from ..autograd.graph import Meta, Node, edge_of
 from ..autograd.mode import no_grad, state
 from ..tensor import Tensor, from_array
 from .creation import filled
@@ -56,10 +58,42 @@ def _check_words(name: str, words: Tensor) -> None:
         )
 
 
-def _refuse_sparse(name: str, sparse: bool, weight: Tensor) -> None:
-    """``sparse`` asks for a sparse gradient, which there is not; where no gradient is taken it means nothing."""
-    if sparse and weight.requires_grad and state.enabled:
-        raise NotImplementedError(f"flambeau: {name}: argument sparse is not supported yet")
+class _SparseEmbedding(Node):
+    """History of rows that were looked up: the weight's gradient is a COO tensor with those rows."""
+
+    __slots__ = ("words", "version", "rows", "padding_idx", "scaled")
+
+    def name(self) -> str:
+        return "EmbeddingBackward0"
+
+    def apply(self, gradients: list, create_graph: bool):
+        from .sparse.coo import sparse_coo_tensor
+
+        if self.scaled:
+            raise RuntimeError("embedding_backward: scale_grad_by_freq not supported with sparse gradients")
+        if self.words._storage.version != self.version:
+            raise RuntimeError(saved_hooks.modified(self.words, self.version, self))
+        grad, words = gradients[0], reshaped(self.words, (-1,))
+        features = grad.shape[-1]
+        grad = reshaped(grad, (words.shape[0], features))
+        if self.padding_idx >= 0:
+            kept = (words != self.padding_idx).nonzero(as_tuple=True)[0]
+            words, grad = words.index_select(0, kept), grad.index_select(0, kept)
+        return [sparse_coo_tensor(unsqueeze(words, 0), grad, (self.rows, features))]
+
+
+def _looked_up(words: Tensor, weight: Tensor, padding_idx: int, scale_grad_by_freq: bool, sparse: bool) -> Tensor:
+    """The rows, with a dense or a sparse gradient for ``weight``."""
+    if not (sparse and weight.requires_grad and state.enabled):
+        return _embedding(words, weight, padding_idx, scale_grad_by_freq)
+    with no_grad():
+        found = _embedding(words, weight, padding_idx, scale_grad_by_freq)
+    node = _SparseEmbedding((edge_of(weight),))
+    node.words, node.rows = words.detach().to(dtypes.int64), weight.shape[0]
+    node.version = node.words._storage.version
+    node.padding_idx, node.scaled = padding_idx, scale_grad_by_freq
+    found._spec, found._autograd = found._spec.with_grad(True), Meta(node, 0)
+    return found
 
 
 def _padding_row(padding_idx, rows: int) -> int:
@@ -100,17 +134,16 @@ def embedding(
     """The rows of ``weight`` (words x features) that the int64 or int32 tensor ``input`` names: ``input.shape + (features,)``.
 
     The row ``padding_idx`` gets no gradient. ``max_norm`` first scales the rows that are used, in place, to at most that
-    ``norm_type``-norm. ``scale_grad_by_freq`` divides the gradients of words by how often they occur. Raises ``IndexError`` when run
-    for words out of range.
+    ``norm_type``-norm. ``scale_grad_by_freq`` divides the gradients of words by how often they occur; with ``sparse`` the gradient of
+    ``weight`` is a COO tensor with the rows that were used. Raises ``IndexError`` when run for words out of range.
     """
-    _refuse_sparse("embedding", sparse, weight)
     _check_words("embedding", input)
     if weight.ndim != 2:
         raise RuntimeError("'weight' must be 2-D")
     row = _padding_row(padding_idx, weight.shape[0])
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
-    return _embedding(input, weight, row, scale_grad_by_freq)
+    return _looked_up(input, weight, row, scale_grad_by_freq, sparse)
 
 
 # -- bags ---------------------------------------------------------------------------------------------------------------------
@@ -136,9 +169,8 @@ def embedding_bag(
     ``include_last_offset``). Words ``padding_idx`` do not take part; ``per_sample_weights`` (mode "sum") multiply the rows.
     Empty bags give zeros.
     """
-    _refuse_sparse("embedding_bag", sparse, weight)
     _check_words("embedding_bag", input)
-    _check_bags(input, offsets, mode, per_sample_weights, scale_grad_by_freq)
+    _check_bags(input, offsets, mode, per_sample_weights, scale_grad_by_freq, sparse)
     if input.ndim == 2:
         bags, per_bag = input.shape
         owner = reshaped(_repeat_rows(bags, per_bag), (bags * per_bag,))
@@ -149,7 +181,7 @@ def embedding_bag(
     row = _padding_row(padding_idx, weight.shape[0])
     if max_norm is not None:
         _renormalize(weight, input, max_norm, norm_type)
-    rows = _embedding(input, weight, row, scale_grad_by_freq)
+    rows = _looked_up(input, weight, row, scale_grad_by_freq, sparse)
     if rows.dtype in (dtypes.float16, dtypes.bfloat16):
         rows = rows.to(dtypes.float32)  # sums are rounded once
     if row >= 0:
@@ -164,7 +196,7 @@ def embedding_bag(
     return empty.index_reduce(0, owner, rows, "mean" if mode == "mean" else "amax", include_self=False).to(weight.dtype)
 
 
-def _check_bags(words: Tensor, offsets, mode: str, weights, scale_grad_by_freq: bool) -> None:
+def _check_bags(words: Tensor, offsets, mode: str, weights, scale_grad_by_freq: bool, sparse: bool) -> None:
     if mode not in ("sum", "mean", "max"):
         raise ValueError("mode has to be one of sum, mean or max")
     if words.ndim not in (1, 2):
@@ -190,6 +222,8 @@ def _check_bags(words: Tensor, offsets, mode: str, weights, scale_grad_by_freq: 
             f"embedding_bag: If per_sample_weights ({list(weights.shape)}) is not None, then it must have the same shape as "
             f"the input ({list(words.shape)})"
         )
+    if mode == "max" and sparse:
+        raise ValueError("max mode does not support sparse weights")
     if mode == "max" and scale_grad_by_freq:
         raise ValueError("max mode does not support scaling the gradient by the frequency")
 

@@ -63,17 +63,29 @@ class GroupwiseOptimizer(Optimizer):
 
     def _step_group(self, group: dict[str, Any]) -> None:
         params, grads, states = [], [], []
+        sparse: list[tuple[Tensor, Tensor, dict[str, Any]]] = []
         state_of = self.state
         for param in group["params"]:
             grad = param.grad
             if grad is None:
                 continue
             state = state_of.get(param) or self._start_state(group, param)
+            if grad._spec.override and grad.is_sparse:
+                sparse.append((param, grad, state))
+                continue
             params.append(param)
             grads.append(grad)
             states.append(state)
         if params:
             self._update(group, params, grads, states)
+        for param, grad, state in sparse:
+            self._update_sparse(group, param, grad, state)
+            if state:
+                state_of[param] = state
+
+    def _update_sparse(self, group: dict[str, Any], param: Tensor, grad: Tensor, state: dict[str, Any]) -> None:
+        """Update one parameter whose gradient is a COO tensor; RuntimeError by optimizers that cannot."""
+        raise RuntimeError(f"{type(self).__name__} does not support sparse gradients, please consider SparseAdam instead")
 
     def _start_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
         state = self._initial_state(group, param)

@@ -95,3 +95,14 @@ class Adagrad(GroupwiseOptimizer):
             weight_decay=group["weight_decay"],
             maximize=group["maximize"],
         )
+
+    def _update_sparse(self, group: dict[str, Any], param: Tensor, grad: Tensor, state: dict[str, Any]) -> None:
+        if group["weight_decay"] != 0:
+            raise RuntimeError("weight_decay option is not compatible with sparse gradients")
+        (step,) = self._advance([state])
+        grad = (-grad if group["maximize"] else grad).coalesce()
+        state["sum"].add_(grad.pow(2))
+        roots = state["sum"].sparse_mask(grad).values().sqrt().add(group["eps"])
+        rate = scalar(group["lr"]) / (1 + (step - 1) * group["lr_decay"])
+        change = ops.sparse_coo_tensor(grad.indices(), grad.values() / roots, grad.shape, is_coalesced=True)
+        param.add_(change, alpha=-rate)

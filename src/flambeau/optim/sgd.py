@@ -93,3 +93,16 @@ class SGD(GroupwiseOptimizer):
         )
         for state, buffer in zip(states, buffers):
             state["momentum_buffer"] = buffer
+
+    def _update_sparse(self, group: dict[str, Any], param: Tensor, grad: Tensor, state: dict[str, Any]) -> None:
+        grad = -grad if group["maximize"] else grad
+        if group["weight_decay"] != 0:
+            raise RuntimeError("add(sparse, dense) is not supported: SGD takes no weight_decay with sparse gradients")
+        if group["momentum"] != 0:
+            buffer = state.get("momentum_buffer")
+            if buffer is None:
+                buffer = state["momentum_buffer"] = grad.detach().clone()
+            else:
+                buffer.mul_(group["momentum"]).add_(grad, alpha=1 - group["dampening"])
+            grad = grad.add(buffer, alpha=group["momentum"]) if group["nesterov"] else buffer
+        param.add_(grad, alpha=-scalar(group["lr"]))

@@ -80,10 +80,10 @@ class SparseTensor(Tensor):
     @property
     def _autograd(self):
         held = self._held
+        edge = edge_of(held)  # the values, not this handle, are what the graph knows as the leaf
         meta = held._autograd
         if meta is None or meta.base is None:
             return meta
-        edge = edge_of(held)
         return meta if edge is None or edge[0].__class__ is Meta else Meta(*edge)
 
     @_autograd.setter
@@ -96,6 +96,11 @@ class SparseTensor(Tensor):
         """Ask for gradients with respect to this leaf's values."""
         self._held.requires_grad_(requires_grad)
         return self
+
+    @property
+    def grad_fn(self):
+        """The node that made the values, None for leaves."""
+        return self._held.grad_fn
 
     @property
     def grad(self):
