@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 from .. import dtypes
 from ..autograd import anomaly, saved_hooks
-from ..autograd.graph import Meta, Node, edge_of
+from ..autograd.graph import Meta, Node, _sequence, edge_of
 from ..autograd.mode import no_grad, state
 from ..compiler.graph import Param, Trace, TraceError
 from ..lazy import window as _window
@@ -16,6 +16,8 @@ from ..lazy.spec import dense
 from ..lazy.spec import spec as make_spec
 from ..lazy.window import Code, record
 from ..tensor import Tensor, make
+
+_new = object.__new__
 
 
 class Saved(types.SimpleNamespace):
@@ -315,20 +317,20 @@ def _finish(rule, window, holders, names, results, numbers: int) -> Backward:
             nbytes = r._storage.nbytes
             specs.append(r._spec if r._spec.nbytes == nbytes else make_spec((nbytes,), (1,), dtypes.uint8))
         described.append(("fresh", slots.index(slot), r._spec, r._offset))
-    code_list, slots, scalars, reads = _live(window.code, slots, list(window.scalars))
+    code_list, slots, scalars, reads = prune(window.code, slots, list(window.scalars))
     uses = [k for k in range(len(names)) if -k - 1 in reads]
     used |= {names[k] for k in uses}
     code = None
     if slots:
         renamed = {-k - 1: -j - 1 for j, k in enumerate(uses)}
-        code_list = [_rename(instruction, renamed) for instruction in code_list]
+        code_list = [rename(instruction, renamed) for instruction in code_list]
         trace = Trace(code_list, slots, scalars)
         code = Code(_BackwardOperator(rule.operator), rule, tuple([holders.specs[k] for k in uses]), tuple(specs), (), numbers, trace,
                     any(i[0].sited for i in code_list))
     return Backward(code, described, [names[k] for k in uses], len(rule.results), {n[1] for n in used if n[0] == "s"})
 
 
-def _live(code: list, slots: list, scalars: list) -> tuple[list, list, list, set]:
+def prune(code: list, slots: list, scalars: list) -> tuple[list, list, list, set]:
     """What is needed for ``slots``: instructions, slots and scalars numbered anew, and the input slots that are read."""
     firsts, next_slot, first_scalars, next_scalar = [], 0, [], 0
     for instruction in code:
@@ -350,11 +352,11 @@ def _live(code: list, slots: list, scalars: list) -> tuple[list, list, list, set
         for i in range(len(code[k][0].outputs)):
             renamed[firsts[k] + i] = len(renamed)
         kept_scalars += scalars[first_scalars[k]:first_scalars[k] + code[k][0].scalars]
-    kept = [_rename(code[k], renamed) for k in live]
-    return kept, [renamed[s] for s in slots], kept_scalars, {s for s in needed if s < 0}
+    kept = [rename(code[k], renamed) for k in live]
+    return kept, [renamed.get(s, s) for s in slots], kept_scalars, {s for s in needed if s < 0}
 
 
-def _rename(instruction, renamed):
+def rename(instruction, renamed):
     """The instruction with its slots renumbered."""
     operands = []
     for o in instruction[1:]:
@@ -383,19 +385,44 @@ def prepare(rule) -> None:
         rule.saved_meta = "direct"
 
 
-def attach(rule, arguments, out, op, values):
-    """Make ``out`` the differentiable result of ``rule`` on ``arguments`` (tensors, and numbers among them)."""
+def attach(rule, tensors, out, numbers=(), storages=None):
+    """Make ``out`` the differentiable result of ``rule`` on ``tensors`` (and ``numbers``).
+
+    ``storages`` are those of all results, where there are more than ``out``.
+    """
     if rule.saved is None:
         prepare(rule)
-    edges, tensors, numbers = [], [], []
-    for a in arguments:
-        if isinstance(a, Tensor):
-            tensors.append(a)
-            edges.append(edge_of(a) if a._spec.requires_grad else None)
+    edges = []
+    for t in tensors:
+        if not t._spec.requires_grad:
+            edges.append(None)
+            continue
+        meta = t._autograd
+        if meta is None or meta.base is not None or (meta.node is None and meta.tensor is None):
+            edges.append(edge_of(t))
+        elif meta.node is None:
+            edges.append((meta, 0))
         else:
-            numbers.append(a)
-    saved = [tensors[i] if i >= 0 else make(out._storage, rule.spec, 0) for i in rule.saved]
-    node = new_node(rule, tuple(edges), saved, numbers)
+            edges.append((meta.node, meta.nr))
+    saved, versions = [], []
+    for i in rule.saved:
+        if i >= 0:
+            t = tensors[i]
+            saved.append(t)
+            versions.append(t._storage.version)
+        else:
+            number, spec, offset = rule.results[~i]
+            saved.append(make(out._storage if storages is None else storages[number], spec, offset))
+            versions.append(0)
+    node = _new(rule.node_class)
+    node.edges = tuple(edges)
+    node.sequence = next(_sequence)
+    node.rule = rule
+    node.tensors = saved
+    node.versions = versions
+    node.numbers = numbers
+    if saved_hooks.stack or anomaly.enabled:
+        observe(node)
     out._autograd = Meta(node)
     out._spec = rule.grad_spec
     return out
@@ -410,21 +437,34 @@ def node_class(name: str) -> type:
 def new_node(rule, edges, saved, numbers) -> OperatorNode:
     """The node of an operator; saved-tensor hooks and anomaly mode see it."""
     node = rule.node_class(rule, edges, saved, numbers)
-    if saved_hooks.stack and saved:
-        node.tensors = saved_hooks.Packed(saved)
-    if anomaly.enabled:
-        node.line = _window.user_line()
+    observe(node)
     return node
 
 
-def attach_all(rule, tensors, outputs, numbers=()) -> None:
-    """As ``attach``, for the general path and several results."""
+def observe(node: OperatorNode) -> None:
+    """Show a new node to saved-tensor hooks and anomaly mode."""
+    if saved_hooks.stack and node.tensors:
+        node.tensors = saved_hooks.Packed(node.tensors)
+    if anomaly.enabled:
+        node.line = _window.user_line()
+
+
+def attach_all(rule, tensors, outputs, numbers=(), storages=None) -> None:
+    """As ``attach``, for any number of results; those without a tensor in ``outputs`` lie in ``storages``."""
     if rule.saved is None:
         prepare(rule)
     edges = tuple([edge_of(t) if t._spec.requires_grad else None for t in tensors])
-    saved = [tensors[i] if i >= 0 else make(outputs[~i]._storage, outputs[~i]._spec, outputs[~i]._offset) for i in rule.saved]
+    saved = [tensors[i] if i >= 0 else _result(rule, ~i, outputs, storages) for i in rule.saved]
     node = new_node(rule, edges, saved, list(numbers))
     for i, (out, flag) in enumerate(zip(outputs, rule.grad_flags)):
         if flag:
             out._spec = out._spec.with_grad(True)
             out._autograd = Meta(node, i)
+
+
+def _result(rule, i: int, outputs, storages) -> Tensor:
+    """Result ``i`` without history."""
+    if i < len(outputs):
+        return make(outputs[i]._storage, outputs[i]._spec, outputs[i]._offset)
+    number, spec, offset = rule.results[i]
+    return make(storages[number], spec, offset)

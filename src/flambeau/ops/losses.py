@@ -9,6 +9,7 @@ import warnings
 
 from ..dtypes import SCALAR_NAMES, float32
 from ..tensor import Tensor
+from .gradient import in_opmath, in_opmath_gradient
 from .operator import operator
 from .positions import positions
 from .reductions import HALVES, amax, sum
@@ -114,12 +115,7 @@ def _classes(input, dim: int):
     return reshaped(positions(n), tuple([n if d == dim else 1 for d in range(input.ndim)]))
 
 
-@operator(
-    "cross_entropy(Tensor input, Tensor target, Tensor? weight, int ignore_index, float label_smoothing, "
-    "str reduction)",
-    namespace=None,
-)
-def _cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction):
+def _class_loss(input, target, weight, ignore_index, label_smoothing, reduction):
     """The loss; the logarithm of the sum of exponentials of each row; the total weight that a mean is divided
     by."""
     dim = _class_dim(input)
@@ -140,13 +136,14 @@ def _cross_entropy(input, target, weight, ignore_index, label_smoothing, reducti
     return loss.to(input.dtype), normalizer, total
 
 
-@_cross_entropy.gradient
-def _(grads, saved):
+def _class_loss_gradient(grads, saved):
     input, target, smoothing = saved.input, saved.target, saved.label_smoothing
     dim = _class_dim(input)
     valid = target != saved.ignore_index
     weights = _weights(saved.weight, where(valid, target, 0), valid, dim)
-    grad = _row_gradient(compute(grads[0]), saved.outputs[2], saved.reduction)
+    if input.ndim == 1 and target.ndim:
+        target = reshaped(target, ())
+    grad = _row_gradient(compute(grads[0]), saved.outputs[2], _reduction_of(saved))
     grad = unsqueeze(where(valid, _expand(grad, tuple(target.shape)), 0), dim)
     p = (compute(input) - saved.outputs[1]).exp()
     hit = _classes(input, dim) == unsqueeze(target, dim)
@@ -167,19 +164,14 @@ def _along(weight, input, dim: int):
 
 
 _nll_loss.operator.differentiable_results = (True, False)
-_cross_entropy.operator.differentiable_results = (True, False, False)
-_nll_loss.operator.node_name = _cross_entropy.operator.node_name = "NllLossBackward0"
+_nll_loss.operator.node_name = "NllLossBackward0"
 
 
 # -- class probabilities -------------------------------------------------------------------------------------
 
 
-@operator(
-    "cross_entropy(Tensor input, Tensor target, Tensor? weight, float label_smoothing, str reduction)",
-    namespace=None,
-    opmath=True,
-)
-def _soft_cross_entropy(input, target, weight, label_smoothing, reduction):
+@in_opmath
+def _share_loss(input, target, weight, label_smoothing, reduction):
     dim = _class_dim(input)
     losses = sum((_normalizer(input, dim) - input) * _wanted(input, target, weight, label_smoothing, dim), dim)
     if reduction == "mean":
@@ -199,12 +191,13 @@ def _wanted(input, target, weight, smoothing: float, dim: int):
     return target if weight is None else target * _along(weight, input, dim)
 
 
-@_soft_cross_entropy.gradient
-def _(grad, saved):
+@in_opmath_gradient
+def _share_loss_gradient(grad, saved):
     input, target, weight = saved.input, saved.target, saved.weight
     dim = _class_dim(input)
-    grad = per_element(grad, input.numel() // input.shape[dim], saved.reduction)
-    grad = unsqueeze(grad, dim) if saved.reduction == "none" else grad
+    reduction = _reduction_of(saved)
+    grad = per_element(grad, input.numel() // input.shape[dim], reduction)
+    grad = unsqueeze(grad, dim) if reduction == "none" else grad
     log_p = input - _normalizer(input, dim)
     wanted = _wanted(input, target, weight, saved.label_smoothing, dim)
     to_input = (log_p.exp() * sum(wanted, dim, True) - wanted) * grad
@@ -253,17 +246,13 @@ def _printed(d) -> str:
     return SCALAR_NAMES[d.name]
 
 
-@function("nn.functional")
-def cross_entropy(
-    input,
-    target,
-    weight=None,
-    size_average=None,
-    ignore_index: int = -100,
-    reduce=None,
-    reduction: str = "mean",
-    label_smoothing: float = 0.0,
-):
+@operator(
+    "cross_entropy(Tensor input, Tensor target, Tensor? weight=None, any size_average=None, "
+    "int ignore_index=-100, any reduce=None, any reduction='mean', float label_smoothing=0.0)",
+    namespace="nn.functional",
+    visible=1,
+)
+def cross_entropy(input, target, weight, size_average, ignore_index, reduce, reduction, label_smoothing):
     """The cross entropy of logits ``input`` ``(N, C, ...)`` or ``(C,)`` with class indices or class
     probabilities.
 
@@ -275,11 +264,11 @@ def cross_entropy(
     reduction = reduction_name(reduction, size_average, reduce)
     if not 0.0 <= label_smoothing <= 1.0:
         raise RuntimeError(f"label_smoothing must be between 0.0 and 1.0. Got: {label_smoothing}")
-    if input.ndim and input.shape == target.shape and target.dtype.category == 2:
+    if _has_shares(input, target):
         if ignore_index >= 0:
             raise RuntimeError("ignore_index is not supported for floating point target")
         _check_weight("cross_entropy_loss", input, weight)
-        return _soft_cross_entropy(input, target, weight, label_smoothing, reduction)
+        return _share_loss(input, target, weight, label_smoothing, reduction)
     if input.shape == target.shape and input.ndim:
         raise RuntimeError(
             f"Expected floating point type for target with class probabilities, got {_printed(target.dtype)}"
@@ -287,7 +276,32 @@ def cross_entropy(
     _check_classes("cross_entropy_loss", input, target, weight)
     if input.ndim == 1 and target.ndim:
         target = reshaped(target, ())
-    return _cross_entropy(input, target, weight, ignore_index, label_smoothing, reduction)[0]
+    return _class_loss(input, target, weight, ignore_index, label_smoothing, reduction)
+
+
+def _has_shares(input, target) -> bool:
+    """Whether the target has a probability for each class."""
+    return input.ndim > 0 and input.shape == target.shape and target.dtype.category == 2
+
+
+@cross_entropy.gradient
+def _(grads, saved):
+    if _has_shares(saved.input, saved.target):
+        return _share_loss_gradient(grads, saved)
+    return _class_loss_gradient(grads, saved)
+
+
+cross_entropy.operator.differentiable_results = (True, False, False)
+cross_entropy.operator.node_name = lambda values: (
+    "DivBackward1" if _has_shares(values[0], values[1]) else "NllLossBackward0"
+)
+
+
+def _reduction_of(saved) -> str:
+    """The reduction of a call that passed the checks."""
+    if saved.size_average is None and saved.reduce is None:
+        return saved.reduction
+    return "none" if saved.reduce is False else "sum" if saved.size_average is False else "mean"
 
 
 @function("nn.functional")

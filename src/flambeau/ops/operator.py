@@ -160,29 +160,39 @@ class Operator:
         if len(self.rules) + len(self.others) >= MAX_RULES:
             for cache in (self.rules, self.others, self.codes):
                 cache.clear()
-        alone = rule.single and not (rule.direct or rule.meta or self.mutates or overrides.in_key(key))
-        fast = (alone and self.records and not self.sited and not rule.code.sited and rule.results[0][2] == 0
+        alone = (rule.single or self.launches) and rule.results and not (rule.direct or rule.meta or self.mutates or overrides.in_key(key))
+        fast = (alone and self.records and not self.sited and (self.launches or (not rule.code.sited and rule.results[0][2] == 0))
                 and not (rule.differentiable and self.gradient_body is None))
         (self.others if not fast else self.aside if overrides.suspended else self.rules)[key] = rule
 
     def launch(self, rule: Rule, values):
         """Record the instruction (or run the body) and wrap the results."""
         if rule.direct or (rule.differentiable and state.enabled and self.gradient_body is None):
-            return self.run_body(values)
+            return self.shown(self.run_body(values))
         tensors, numbers = self.split(values)
         if rule.meta:
             storages = [new_storage(None, spec.nbytes) for spec in rule.code.outputs]
         else:
             storages = record(rule.code, tensors, numbers)
-        outputs = [make(storages[i], spec, offset) for i, spec, offset in rule.results]
+        return self.wrap(rule, tensors, numbers, storages)
+
+    def wrap(self, rule: Rule, tensors, numbers, storages):
+        """The results that the caller gets, over the storages of all."""
+        outputs = [make(storages[i], spec, offset) for i, spec, offset in rule.results[:self.visible]]
         if rule.differentiable and state.enabled:
             from .gradient import attach_all
-            attach_all(rule, tensors, outputs, numbers)
-        return outputs[0] if rule.single else tuple(outputs)
+            attach_all(rule, tensors, outputs, numbers, storages)
+        return outputs[0] if rule.single or self.visible == 1 else tuple(outputs)
 
     def run_body(self, values):
         """Run the body on the arguments themselves, operator by operator."""
         return self.body(*values)
+
+    def shown(self, results):
+        """Of the body's results, those that the caller gets."""
+        if self.visible is None or isinstance(results, Tensor):
+            return results
+        return results[0] if self.visible == 1 else results[:self.visible]
 
     def split(self, values) -> tuple[list, list]:
         """The tensors and the run-time numbers of a call, in order."""
@@ -227,6 +237,8 @@ class Operator:
         return rule
 
     differentiable = True
+    visible: int | None = None  # how many results the caller gets, where the others are kept for backward alone
+    launches = False  # the public function takes optional tensors or gives several results, in its quick path too
     writes_any = False  # a recorded function may write to any of its arguments
     zero_gradients = True  # whether the gradient gets zeros for results that none arrived for; else None
     exact_out = False  # whether ``out=`` must have the result's own dtype
@@ -385,7 +397,31 @@ def {name}({head}):
     out_._offset = 0
     out_._autograd = None
     if rule.differentiable and state.enabled:
-        return attach(rule, ({tensors}), out_, call, ({values},))
+        {attach}
+    return out_
+"""
+
+_LAUNCH = """
+def {name}({head}):
+{renaming}    rule = None
+    try:
+        rule = rules[{key}]
+    except (KeyError, AttributeError, TypeError):
+        pass
+    if rule is None:
+        return call({values}{out_argument})
+{guard}    tensors = {tensors}
+    storages = record(rule.code, tensors)
+    if not alone and not rule.single:
+        return wrap(rule, tensors, (), storages)
+    number, spec, offset = rule.results[0]
+    out_ = new(Tensor)
+    out_._storage = storages[number]
+    out_._spec = spec
+    out_._offset = offset
+    out_._autograd = None
+    if rule.differentiable and state.enabled:
+        return attach(rule, tensors, out_, (), storages)
     return out_
 """
 
@@ -406,9 +442,9 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     from .gradient import attach
     name = name or op.name.rpartition(".")[2]
     values = ", ".join(p.name for p in op.parameters)
-    names = [p.name for p in op.parameters if p.type == "Tensor"]
-    static = all(p.type == "Tensor" or p.type not in ("Tensor?", "Tensor[]", "Scalar") for p in op.parameters)
-    numbers = [p.name for p in op.parameters if p.type == "Tensor|Scalar"]
+    types = [p.type for p in op.parameters]
+    op.launches = op.visible is not None or "Tensor?" in types
+    static = not ("Tensor[]" in types or "Scalar" in types or (op.launches and "Tensor|Scalar" in types))
     scope = {"rules": op.rules, "call": op, "record": record, "record1": record1, "record2": record2, "new": _new,
              "Tensor": Tensor, "state": state, "attach": attach, "NUMBERS": NUMBERS, "spread": spread, "renamed": renamed}
     numpy_names = variadic is None and _reduces(op)
@@ -416,29 +452,53 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     renaming = f"    if numpy_names:\n        return {name}(**renamed({name!r}, dict({given}), numpy_names))\n" if numpy_names else ""
     fields = {"name": name, "head": head(op.schema, out, variadic, numpy_names), "values": values,
               "out_argument": ", out=out" if out else "", "renaming": renaming}
-    fast = static and variadic is None and len(names) >= 1 and not op.mutates and not op.immediate \
+    fast = static and variadic is None and "Tensor" in types and not op.mutates and not op.immediate \
         and op.records and not op.sited
     if not fast:
         return compile_function(_GENERAL.format(spread=spread_line(variadic), **fields), name, scope, "ops", op.doc)
     fields["key"] = ", ".join(key_expression(p) for p in op.parameters) + ("," if len(op.parameters) == 1 else "")
     fields["guard"] = f"    if out is not None:\n        return call({values}, out=out)\n" if out else ""
-    fields["numbers"] = ""
-    ordered = [p.name for p in op.parameters if p.type in ("Tensor", "Tensor|Scalar")]
-    fields["tensors"] = ", ".join(ordered) + ","
+    if op.launches:
+        scope |= {"wrap": op.wrap, "alone": op.visible == 1}
+        source = _LAUNCH.format(tensors=_present(op.parameters), **fields)
+    else:
+        source = _FAST.format(**_recording(op.parameters), **fields)
+    return compile_function(source, name, scope, "ops", op.doc)
+
+
+def _recording(parameters) -> dict:
+    """Source that records a call whose tensors are all given, and of what its node is made."""
+    numbers = [p.name for p in parameters if p.type == "Tensor|Scalar"]
+    ordered = [p.name for p in parameters if p.type in ("Tensor", "Tensor|Scalar")]
     operands = ", ".join(ordered)
     plain = f"record{len(ordered)}(rule.code, {operands})" if len(ordered) <= 2 else f"record(rule.code, ({operands}))[0]"
+    made = {"numbers": "", "record": f"    storage = {plain}", "attach": f"return attach(rule, ({operands},), out_)"}
     if len(numbers) > 1:
-        fields["record"] = (f"    storage = record(rule.code, [v for v in ({operands}) if v.__class__ not in NUMBERS],\n"
-                            f"                     [v for v in ({operands}) if v.__class__ in NUMBERS])[0]")
+        made["numbers"] = (f"    tensors_ = [v for v in ({operands}) if v.__class__ not in NUMBERS]\n"
+                           f"    numbers_ = [v for v in ({operands}) if v.__class__ in NUMBERS]\n")
+        made["record"] = "    storage = record(rule.code, tensors_, numbers_)[0]"
+        made["attach"] = "return attach(rule, tensors_, out_, numbers_)"
     elif numbers:
         number = numbers[0]
         rest = ", ".join(n for n in ordered if n != number)
-        fields["record"] = (f"    if {number}.__class__ in NUMBERS:\n"
-                            f"        storage = record(rule.code, ({rest},), ({number},))[0]\n"
-                            f"    else:\n        storage = {plain}")
-    else:
-        fields["record"] = f"    storage = {plain}"
-    return compile_function(_FAST.format(**fields), name, scope, "ops", op.doc)
+        made["record"] = (f"    if {number}.__class__ in NUMBERS:\n"
+                          f"        storage = record(rule.code, ({rest},), ({number},))[0]\n"
+                          f"    else:\n        storage = {plain}")
+        made["attach"] = (f"if {number}.__class__ in NUMBERS:\n            return attach(rule, ({rest},), out_, ({number},))\n"
+                          f"        return attach(rule, ({operands},), out_)")
+    return made
+
+
+def _present(parameters) -> str:
+    """Source of the tuple or list of a call's tensors."""
+    optional = [p.name for p in parameters if p.type == "Tensor?"]
+    given = [p.name for p in parameters if p.type == "Tensor"]
+    every = ", ".join(p.name for p in parameters if p.is_tensor)
+    if not optional:
+        return f"({every},)"
+    if len(optional) == 1:
+        return f"({', '.join(given)},) if {optional[0]} is None else ({every},)"
+    return f"[t for t in ({every},) if t is not None]"
 
 
 def publish(op: Operator, *, method: bool | str = False, namespace: str | None = "torch", out: bool = False,
@@ -470,11 +530,12 @@ def _method(op: Operator, variadic: str | None):
 
 
 def operator(schema: str, *, method: bool | str = False, namespace: str | None = "torch", out: bool = False, inplace: bool = False,
-             variadic: str | None = None, aliases: tuple[str, ...] = (), opmath: bool = False):
-    """Decorator: declare a composite operator by its body."""
+             variadic: str | None = None, aliases: tuple[str, ...] = (), opmath: bool = False, visible: int | None = None):
+    """Decorator: declare a composite operator by its body. The caller gets the first ``visible`` results; backward has them all."""
 
     def declare(body):
         op = Operator(schema, body, opmath=opmath)
+        op.visible = visible
         publish(op, method=method, namespace=namespace, out=out, inplace=inplace, variadic=variadic, aliases=aliases)
         return op.function
 
