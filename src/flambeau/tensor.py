@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .autograd.graph import Meta, edge_of
+from .autograd.graph import Meta, edge_of, register_of
 from .autograd.handles import RemovableHandle
 from .compiler.reference import view as _array_view
 from .compiler.reference import widen
@@ -350,9 +350,7 @@ class Tensor:
         if node.__class__ is Meta or self._autograd.retains:
             return
         self._autograd.retains = True
-        if node.retained is None:
-            node.retained = {}
-        node.retained[nr] = self._autograd
+        register_of(node, "retained")[nr] = self._autograd
 
     def register_hook(self, hook) -> RemovableHandle:
         """Call ``hook(grad)`` when this tensor's gradient is computed; what it returns replaces the gradient."""
@@ -360,21 +358,15 @@ class Tensor:
             raise RuntimeError("cannot register a hook on a tensor that doesn't require gradient")
         node, nr = edge_of(self)
         if node.__class__ is Meta:
-            if node.hooks is None:
-                node.hooks = {}
-            return RemovableHandle(node.hooks, hook)
-        if node.tensor_hooks is None:
-            node.tensor_hooks = {}
-        return RemovableHandle(node.tensor_hooks.setdefault(nr, {}), hook)
+            return RemovableHandle(register_of(node, "hooks"), hook)
+        return RemovableHandle(register_of(node, "tensor_hooks").setdefault(nr, {}), hook)
 
     def register_post_accumulate_grad_hook(self, hook) -> RemovableHandle:
         """Call ``hook(tensor)`` after backward has accumulated into this leaf's ``.grad``."""
         if not self.is_leaf or not self.requires_grad:
             raise RuntimeError("post accumulate grad hooks cannot be registered on non-leaf tensors")
         node, _ = edge_of(self)
-        if node.post_hooks is None:
-            node.post_hooks = {}
-        return RemovableHandle(node.post_hooks, hook)
+        return RemovableHandle(register_of(node, "post_hooks"), hook)
 
     def __hash__(self) -> int:
         return id(self)

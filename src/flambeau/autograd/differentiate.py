@@ -38,10 +38,13 @@ def backward(
         grad_tensors = grad_variables
     if inputs is not None and not isinstance(inputs, (Tensor, GradientEdge)) and len(inputs) == 0:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    keep = create_graph if retain_graph is None else retain_graph
     outputs = _as_tuple(tensors)
     roots = _root_edges(outputs)
+    if grad_tensors is None and inputs is None and len(outputs) == 1:
+        execute(roots, [_implicit(outputs[0])], create_graph=create_graph, keep_graph=keep)
+        return
     gradients, foreign = _root_gradients(outputs, grad_tensors)
-    keep = create_graph if retain_graph is None else retain_graph
     if inputs is None:
         execute(roots, gradients, create_graph=create_graph, keep_graph=keep, foreign=foreign)
         return

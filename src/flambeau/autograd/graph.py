@@ -11,6 +11,18 @@ from .handles import RemovableHandle
 from .mode import state
 
 _sequence = itertools.count(1)
+watched = False  # until somebody registers a hook in the graph, or asks for a gradient inside it; anywhere, once and for all
+
+
+def register_of(sink, kind: str) -> dict:
+    """The hooks of a kind ("pre_hooks", "retained", ...) of a node or leaf, to be added to."""
+    global watched
+    watched = True
+    found = getattr(sink, kind)
+    if found is None:
+        found = {}
+        setattr(sink, kind, found)
+    return found
 
 
 class Meta:
@@ -60,15 +72,11 @@ class Meta:
 
     def register_hook(self, hook):
         """Call ``hook((), grad_outputs)`` after the gradient was accumulated."""
-        if self.node_hooks is None:
-            self.node_hooks = {}
-        return RemovableHandle(self.node_hooks, hook)
+        return RemovableHandle(register_of(self, "node_hooks"), hook)
 
     def register_prehook(self, hook):
         """Call ``hook(grad_outputs)`` before the gradient is accumulated; what it gives replaces it."""
-        if self.pre_hooks is None:
-            self.pre_hooks = {}
-        return RemovableHandle(self.pre_hooks, hook)
+        return RemovableHandle(register_of(self, "pre_hooks"), hook)
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
@@ -88,6 +96,7 @@ class Node:
     tensor_hooks = None  # result number -> hooks on that result's gradient
     retained = None  # result number -> Meta whose grad is to be kept
     line = None
+    form = None  # of a node that saved no tensors: all that its backward depends on besides the gradients, hashable
 
     def __init__(self, edges: tuple):
         self.edges = edges
@@ -107,21 +116,21 @@ class Node:
     def release(self) -> None:
         """Forget what was saved for backward."""
 
+    def over(self, edges: tuple) -> Node:
+        """Of a node with a ``form``: the same node in another graph."""
+        raise NotImplementedError
+
     @property
     def next_functions(self) -> tuple:
         return tuple((None, 0) if edge is None else edge for edge in self.edges)
 
     def register_hook(self, hook):
         """Call ``hook(grad_inputs, grad_outputs)`` after this node's gradient is computed."""
-        if self.hooks is None:
-            self.hooks = {}
-        return RemovableHandle(self.hooks, hook)
+        return RemovableHandle(register_of(self, "hooks"), hook)
 
     def register_prehook(self, hook):
         """Call ``hook(grad_outputs)`` before this node's gradient is computed."""
-        if self.pre_hooks is None:
-            self.pre_hooks = {}
-        return RemovableHandle(self.pre_hooks, hook)
+        return RemovableHandle(register_of(self, "pre_hooks"), hook)
 
     def __repr__(self) -> str:
         return f"<{self.name()} object at {id(self):#x}>"

@@ -89,7 +89,8 @@ class no_grad(_Mode):
         instance = super().__new__(cls)
         return instance if function is None else instance(function)
 
-    def _set(self) -> None:
+    def __enter__(self):
+        self._previous = (state.enabled, thread.inference)
         state.enabled = False
 
 

@@ -22,12 +22,12 @@ class Storage:
     __slots__ = ("buffer", "nbytes", "version", "epoch", "slot", "base", "external", "failure", "__weakref__")
     inference = False
 
-    def __init__(self, buffer: Buffer | None, nbytes: int):
+    def __init__(self, buffer: Buffer | None, nbytes: int, epoch: int = 0, slot: int = 0):
         self.buffer = buffer
         self.nbytes = nbytes
         self.version = 0
-        self.epoch = 0
-        self.slot = 0
+        self.epoch = epoch
+        self.slot = slot
         self.base = 0
         self.external: weakref.ref | bool | None = None
         self.failure: Exception | None = None
@@ -67,9 +67,9 @@ class InferenceStorage(Storage):
         pass  # every storage is made with version 0
 
 
-def new_storage(buffer: Buffer | None, nbytes: int) -> Storage:
+def new_storage(buffer: Buffer | None, nbytes: int, epoch: int = 0, slot: int = 0) -> Storage:
     """A storage of the kind that this thread makes."""
-    return (InferenceStorage if thread.inference else Storage)(buffer, nbytes)
+    return (InferenceStorage if thread.inference else Storage)(buffer, nbytes, epoch, slot)
 
 
 def check_inference(storage: Storage) -> None:

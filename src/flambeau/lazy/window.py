@@ -147,10 +147,8 @@ def record1(code: Code, a) -> Storage:
             if sa.epoch != window.epoch:
                 urgent |= enter(window, sa, a._offset)
             oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
-            storage = _storage(None, code.outputs[0].nbytes)
             outputs = window.outputs
-            storage.epoch = window.epoch
-            storage.slot = len(outputs)
+            storage = _storage(None, code.outputs[0].nbytes, window.epoch, len(outputs))
             outputs.append(_ref(storage))
             window.code.append((code, oa))
             window.weight += code.weight
@@ -178,10 +176,8 @@ def record2(code: Code, a, b) -> Storage:
                 urgent |= enter(window, sb, b._offset)
             oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
             ob = sb.slot if b._offset == sb.base else (sb.slot, b._offset - sb.base)
-            storage = _storage(None, code.outputs[0].nbytes)
             outputs = window.outputs
-            storage.epoch = epoch
-            storage.slot = len(outputs)
+            storage = _storage(None, code.outputs[0].nbytes, epoch, len(outputs))
             outputs.append(_ref(storage))
             window.code.append((code, oa, ob))
             window.weight += code.weight
@@ -217,9 +213,7 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
             fresh = []
             outputs = window.outputs
             for spec in code.outputs:
-                storage = _storage(None, spec.nbytes)
-                storage.epoch = epoch
-                storage.slot = len(outputs)
+                storage = _storage(None, spec.nbytes, epoch, len(outputs))
                 outputs.append(_ref(storage))
                 fresh.append(storage)
             if scalars:

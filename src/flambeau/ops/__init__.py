@@ -13,7 +13,6 @@ from . import differentiation, filling, numpy_interchange, display, conversion, 
 from . import packed_sequences, recurrent_layers, recurrent
 from . import lobpcg
 from . import multihead, fractional_pooling, losses_by_number, further_methods
-from . import backward_pass
 from . import random, counts, subclassing, properties, legacy_types, sequences, buffers
 from . import sparse
 from types import SimpleNamespace

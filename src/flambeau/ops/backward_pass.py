@@ -11,7 +11,7 @@ own walk, and so does whatever is wrong, so that errors have one source.
 
 from __future__ import annotations
 
-from ..autograd import anomaly, engine
+from ..autograd import anomaly, engine, graph
 from ..autograd.graph import Meta
 from ..autograd.mode import state
 from ..compiler.graph import Param, Trace, TraceError
@@ -19,7 +19,7 @@ from ..lazy import window as _window
 from ..lazy.storage import Storage
 from ..lazy.window import HARD_LIMIT, Code, record
 from ..tensor import make
-from .gradient import prune, rename
+from .gradient import OperatorNode, prune, rename
 from .operator import Placeholders
 
 MAX_FORMS = 1024
@@ -59,10 +59,7 @@ def attempt(roots: list, gradients: list, keep_graph: bool) -> bool:
     """Pass from ``roots`` to all leaves by one instruction; False, with nothing done, where the engine must walk."""
     if anomaly.enabled or _window.current.tracing:
         return False
-    try:
-        walk = _survey(roots, gradients)
-    except AttributeError:  # a node of another kind
-        return False
+    walk = _survey(roots, gradients)
     if walk is None:
         return False
     form = walk.form
@@ -80,8 +77,7 @@ def attempt(roots: list, gradients: list, keep_graph: bool) -> bool:
         leaves[leaf].grad = make(made[storage], spec, offset)
     if not keep_graph:
         for node in walk.nodes:
-            if node.rule.saved:
-                node.tensors = None
+            node.release()
     return True
 
 
@@ -101,39 +97,39 @@ def _survey(roots: list, gradients: list) -> _Walk | None:
     leaves: list = []
     place: dict = {}
     form: list = []
-    tensors: list = []
+    tensors = list(gradients)
     numbers: list = []
-
-    def position(target) -> int:
-        if target.__class__ is Meta:
-            leaves.append(target)
-            found = place[target] = -len(leaves)
-        else:
-            found = place[target] = len(nodes)
-            nodes.append(target)
-        return found
-
     for (target, nr), gradient in zip(roots, gradients):
         if gradient._spec.override:
             return None
         k = place.get(target)
-        form += (position(target) if k is None else k, nr, gradient._spec.plain)
-        tensors.append(gradient)
+        if k is None:
+            k = place[target] = _add(target, nodes, leaves)
+        form += (k, nr, gradient._spec.plain)
+    watched = graph.watched
     last, sorted_by_age = nodes[0].sequence if nodes else 0, True
     for node in nodes:
-        rule, saved, age = node.rule, node.tensors, node.sequence
-        if (saved.__class__ is not list or rule.saved_meta == "direct" or node.hooks or node.pre_hooks or node.tensor_hooks
-                or node.retained):
+        if watched and _is_watched(node):
             return None
+        if isinstance(node, OperatorNode):
+            rule, saved = node.rule, node.tensors
+            if saved.__class__ is not list or rule.untraced:
+                return None
+            for tensor, version in zip(saved, node.versions):
+                if tensor._storage.version != version:
+                    return None
+            tensors += saved
+            if node.numbers:
+                numbers += node.numbers
+            form.append(rule)
+        elif node.form is None:
+            return None
+        else:
+            form.append(node.form)
+        age = node.sequence
         if age > last:
             sorted_by_age = False
         last = age
-        for tensor, version in zip(saved, node.versions):
-            if tensor._storage.version != version:
-                return None
-        tensors += saved
-        numbers += node.numbers
-        form.append(rule)
         for edge in node.edges:
             if edge is None:
                 form.append(None)
@@ -143,7 +139,7 @@ def _survey(roots: list, gradients: list) -> _Walk | None:
                 return None
             k = place.get(target)
             if k is None:
-                k = position(target)
+                k = place[target] = _add(target, nodes, leaves)
             form.append((k, nr) if nr else k)
     if len(nodes) > MAX_NODES or not _add_leaves(leaves, form, tensors):
         return None
@@ -154,20 +150,38 @@ def _survey(roots: list, gradients: list) -> _Walk | None:
     return _Walk(nodes, leaves, order, tuple(form), tensors, numbers)
 
 
+def _add(target, nodes: list, leaves: list) -> int:
+    """The number of a node that is met for the first time."""
+    if target.__class__ is Meta:
+        leaves.append(target)
+        return -len(leaves)
+    nodes.append(target)
+    return len(nodes) - 1
+
+
+def _is_watched(node) -> bool:
+    """Whether somebody sees the gradients that pass a node."""
+    return bool(node.hooks or node.pre_hooks or node.tensor_hooks or node.retained)
+
+
 def _add_leaves(leaves: list, form: list, tensors: list) -> bool:
     """Add the leaves to a form; False where a gradient is not simply kept or added to."""
+    watched = graph.watched
     for leaf in leaves:
         tensor = leaf.tensor()
-        if tensor is None or leaf.hooks or leaf.post_hooks or leaf.pre_hooks or leaf.node_hooks or not tensor._spec.requires_grad:
+        if tensor is None or (watched and (leaf.hooks or leaf.post_hooks or leaf.pre_hooks or leaf.node_hooks)):
             return False
-        gradient = leaf.grad
-        form.append(tensor._spec)
+        spec, gradient = tensor._spec, leaf.grad
+        if not spec.requires_grad:
+            return False
+        form.append(spec)
         if gradient is None:
             form.append(None)
             continue
-        if gradient._spec.requires_grad or gradient._spec.override or gradient._autograd is not None:
+        known = gradient._spec
+        if known.requires_grad or known.override or gradient._autograd is not None:
             return False
-        form.append(gradient._spec)
+        form.append(known)
         tensors.append(gradient)
     return True
 
@@ -197,7 +211,7 @@ def _traced(walk: _Walk, roots: list, window) -> Pass:
     holders = Placeholders(window)
     abstract = [holders.tensor(t._spec.plain) for t in walk.tensors]
     held = iter(abstract[len(roots):])
-    saved = [[next(held) for _ in node.tensors] for node in walk.nodes]
+    saved = [[next(held) for _ in node.tensors] if isinstance(node, OperatorNode) else () for node in walk.nodes]
     leaves = [_leaf_copy(leaf, None if leaf.grad is None else next(held)) for leaf in walk.leaves]
     given = [leaf.grad for leaf in leaves]
     copies = _copies(walk, saved, leaves)
@@ -229,11 +243,14 @@ def _copies(walk: _Walk, saved: list, leaves: list) -> dict:
     firsts, numbers = [], 0
     for node in walk.nodes:
         firsts.append(numbers)
-        numbers += len(node.numbers)
+        numbers += len(node.numbers) if isinstance(node, OperatorNode) else 0
     order = range(len(walk.nodes)) if walk.order is None else walk.order
     for position in reversed(order):  # the age of the copies is that of the nodes
         node = walk.nodes[position]
         edges = tuple([None if edge is None else (copies[edge[0]], edge[1]) for edge in node.edges])
+        if not isinstance(node, OperatorNode):
+            copies[node] = node.over(edges)
+            continue
         params = [Param(firsts[position] + k, number.__class__) for k, number in enumerate(node.numbers)]
         copies[node] = node.__class__(node.rule, edges, saved[position], params)
     return copies

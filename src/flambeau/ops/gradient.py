@@ -59,7 +59,7 @@ class OperatorNode(Node):
         tensors = self.unpack()
         rule = self.rule
         gradients = gradients + [None] * (len(rule.results) - len(gradients))
-        if create_graph or rule.saved_meta == "direct":
+        if create_graph or rule.untraced:
             return self._apply_directly(gradients, tensors, create_graph)
         key = gradients[0]._spec if len(gradients) == 1 else tuple([None if g is None else g._spec for g in gradients])
         backward = rule.backwards.get(key)
@@ -382,7 +382,7 @@ def prepare(rule) -> None:
             rule.saved = tuple(sorted({*rule.saved, *range(len(rule.code.inputs))}))
     except TraceError:
         rule.saved = tuple(range(len(rule.code.inputs))) + tuple(~i for i in range(len(rule.results)))
-        rule.saved_meta = "direct"
+        rule.untraced = True
 
 
 def attach(rule, tensors, out, numbers=(), storages=None):
@@ -423,7 +423,9 @@ def attach(rule, tensors, out, numbers=(), storages=None):
     node.numbers = numbers
     if saved_hooks.stack or anomaly.enabled:
         observe(node)
-    out._autograd = Meta(node)
+    meta = out._autograd = _new(Meta)
+    meta.node = node
+    meta.nr = 0
     out._spec = rule.grad_spec
     return out
 

@@ -209,9 +209,7 @@ def _move_retained(meta: Meta, node, nr: int) -> None:
     """``retain_grad`` follows the tensor to its new node."""
     if meta.node is not None and meta.node.retained is not None:
         meta.node.retained.pop(meta.nr, None)
-    if node.retained is None:
-        node.retained = {}
-    node.retained[nr] = meta
+    graph.register_of(node, "retained")[nr] = meta
 
 
 graph.set_rebaser(rebase)
@@ -284,6 +282,13 @@ class Overwritten(Node):
     def name(self) -> str:
         return "CopyBackwards"
 
+    @property
+    def form(self) -> tuple:
+        return Overwritten, self.spec
+
+    def over(self, edges: tuple) -> Node:
+        return Overwritten(*edges, self.spec)
+
     def apply(self, gradients, create_graph: bool):
         from .creation import filled
         return [filled(tuple(self.spec.shape), 0, self.spec.dtype), gradients[0]]
@@ -299,6 +304,13 @@ class _Identity(Node):
 
     def name(self) -> str:
         return "CopyBackwards"
+
+    @property
+    def form(self) -> type:
+        return _Identity
+
+    def over(self, edges: tuple) -> Node:
+        return _Identity(edges[0])
 
     def apply(self, gradients, create_graph: bool):
         return [gradients[0]]

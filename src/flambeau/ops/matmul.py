@@ -321,45 +321,21 @@ def _linear_gradients(grad, saved):
     return rows, to_input, to_weight
 
 
-@operator("linear(Tensor input, Tensor weight)", namespace=None)
-def _linear(input, weight):
-    _check_linear(input, weight, None)
-    return in_opmath(_product_and_bias)(input, weight, None)
-
-
-@_linear.gradient
-@in_opmath_gradient
-def _(grad, saved):
-    return _linear_gradients(grad, saved)[1:]
-
-
-@operator("linear(Tensor input, Tensor weight, Tensor bias)", namespace=None)
-def _linear_with_bias(input, weight, bias):
-    _check_linear(input, weight, bias)
-    return in_opmath(_product_and_bias)(input, weight, bias)
-
-
-@_linear_with_bias.gradient
-@in_opmath_gradient
-def _(grad, saved):
-    rows, to_input, to_weight = _linear_gradients(grad, saved)
-    return to_input, to_weight, rows.sum(0)
-
-
-def linear(input, weight, bias=None):
+@operator("linear(Tensor input, Tensor weight, Tensor? bias=None)", namespace="nn.functional")
+def linear(input, weight, bias):
     """``input @ weight.T + bias`` for ``input (..., k)``, ``weight (n, k)`` or ``(k,)`` and ``bias (n,)`` or none.
 
     One dtype; float16 and bfloat16 accumulate in float32 and are rounded once.
     """
-    return _linear(input, weight) if bias is None else _linear_with_bias(input, weight, bias)
+    _check_linear(input, weight, bias)
+    return in_opmath(_product_and_bias)(input, weight, bias)
 
 
-def _publish_linear() -> None:
-    from .registry import export
-    for made in (_linear, _linear_with_bias):
-        made.operator.function = linear  # what __torch_function__ is offered
-        made.operator.node_name = "AddmmBackward0"
-    export("nn.functional", "linear", linear)
+@linear.gradient
+@in_opmath_gradient
+def _(grad, saved):
+    rows, to_input, to_weight = _linear_gradients(grad, saved)
+    return (to_input, to_weight) if saved.bias is None else (to_input, to_weight, rows.sum(0))
 
 
-_publish_linear()
+linear.operator.node_name = "AddmmBackward0"

@@ -35,7 +35,7 @@ class Rule:
     """
 
     __slots__ = ("operator", "code", "spec", "grad_spec", "results", "differentiable", "needs", "values", "single",
-                 "saved", "saved_meta", "backwards", "direct", "meta", "grad_flags", "node_class")
+                 "saved", "untraced", "backwards", "direct", "meta", "grad_flags", "node_class")
 
     def __init__(self, operator, code, results, values, single):
         self.operator = operator
@@ -48,7 +48,7 @@ class Rule:
         self.differentiable = False
         self.needs: tuple[bool, ...] = ()
         self.saved = None
-        self.saved_meta = None
+        self.untraced = False  # backward runs the gradient body itself
         self.grad_flags: list[bool] = []
         self.backwards: dict = {}
         self.direct = False

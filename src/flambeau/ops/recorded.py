@@ -11,8 +11,20 @@ from ..compiler.graph import TraceError
 from ..lazy import window as _window
 from ..lazy.window import record
 from .operator import Operator, Untraceable, trace_body
+from .schema import compile_function, head, key_expression
 
+# The end of a training step: a loop that never looks at a value still runs in windows of one step.
 _STEP_WEIGHT = 4
+_CALL = """
+def {name}({head}):
+    found = codes.get(({key},))
+    if found is None or found[3]:
+        return call({values})
+    record(found[0], [{tensors}], [{numbers}])
+    current = window.current
+    if current.weight > step_weight and not current.tracing:
+        window.run()
+"""
 
 
 class RecordedFunction(Operator):
@@ -29,11 +41,18 @@ class RecordedFunction(Operator):
         if direct:
             self._run_directly(values)
             return
-        tensors, numbers = self.split(values)
-        record(code, tensors, numbers)
-        # The end of a training step: a loop that never looks at a value still runs in windows of one step.
-        if _window.current.weight > _STEP_WEIGHT and not _window.current.tracing:
-            _window.run()
+        record(code, *self.split(values))
+
+    def compiled(self):
+        """The function that programs call: as this object, without a step between a known signature and its record."""
+        numbers = [p.name for p in self.parameters if p.type == "Scalar"]
+        tensors = ["*" + p.name if p.type == "Tensor[]" else p.name for p in self.parameters if p.type in ("Tensor", "Tensor[]")]
+        name = self.name.rpartition(".")[2]
+        source = _CALL.format(name=name, head=head(self.schema), values=", ".join([p.name for p in self.parameters]),
+                              key=", ".join([key_expression(p) for p in self.parameters]),
+                              tensors=", ".join(tensors), numbers=", ".join(numbers))
+        scope = {"codes": self.codes, "call": self, "record": record, "window": _window, "step_weight": _STEP_WEIGHT}
+        return compile_function(source, name, scope, "ops", self.doc)
 
     def _derive(self, values):
         try:
@@ -57,7 +76,7 @@ def recorded(schema: str):
     """
 
     def declare(body):
-        return RecordedFunction(schema, body)
+        return RecordedFunction(schema, body).compiled()
 
     return declare
 

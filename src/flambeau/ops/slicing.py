@@ -71,6 +71,13 @@ class _ViewNode(Node):
     def name(self) -> str:
         return self.label
 
+    @property
+    def form(self) -> tuple:
+        return _ViewNode, self.shape, self.key
+
+    def over(self, edges: tuple) -> Node:
+        return _ViewNode(edges[0], self.shape, self.key, self.label)
+
     def apply(self, gradients, create_graph: bool):
         return [placed(gradients[0], self.shape, self.key, create_graph)]
 

@@ -35,6 +35,7 @@ SLAB_BYTES = 2 * 1024 * 1024
 HUGE_PAGE_LIMIT = 4 * 1024 * 1024  # a mapping of this size contains a whole huge page wherever it lies
 RESERVE_RATIO = 1.5  # reserved memory may reach this multiple of the peak use ...
 RESERVE_SLACK = 32 * 1024 * 1024  # ... or the peak use plus this, if that is more
+MAX_BORROWED = 8  # a large size that was served so often from larger blocks gets one of its own
 
 
 class OutOfMemoryError(RuntimeError):
@@ -194,6 +195,7 @@ class _Slab:
 
 
 _free = _FreeLists()
+_borrowed: dict[int, int] = {}  # how often a size was served by the slow path since it got a block
 _slab = _Slab()
 
 
@@ -277,10 +279,13 @@ def _allocate_block(nbytes: int, size: int) -> _Block:
     """The slow path: no free block of this very size."""
     with _lock:
         if size > SMALL_LIMIT:
-            block = _larger_free_block(size)
-            if block is not None:
-                return block
-            _keep_within_reserve(size)
+            _borrowed[size] = times = _borrowed.get(size, 0) + 1
+            if times <= MAX_BORROWED or _beyond_reserve(size) > 0:
+                block = _larger_free_block(size)
+                if block is not None:
+                    return block
+            _release_cached(_beyond_reserve(size))
+            _borrowed[size] = 0
         _keep_within_limit(nbytes, size)
         block = _new_block(nbytes, size)
         _counters.misses += 1
@@ -318,10 +323,11 @@ def _carve_or_map(size: int) -> _Block:
     return _Block(_address(mapping), size, _free[size], mapping)
 
 
-def _keep_within_reserve(size: int) -> None:
+def _beyond_reserve(size: int) -> int:
+    """By how many bytes another block of ``size`` would exceed what may be kept."""
     peak = max(_counters.peak_allocated, _counters.allocated + size)
     bound = max(int(peak * RESERVE_RATIO), peak + RESERVE_SLACK)
-    _release_cached(_counters.reserved + size - bound)
+    return _counters.reserved + size - bound
 
 
 def _keep_within_limit(nbytes: int, size: int) -> None:

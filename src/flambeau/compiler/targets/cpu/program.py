@@ -63,27 +63,29 @@ class Compiled:
         ``OutOfMemoryError`` leaves the results without memory, and nothing has run.
         """
         bases = [storage.buffer.address + storage.base for storage in inputs]
+        allocate = memory.allocate
         try:
             for i in self.output_numbers:
                 storage = outputs[i]
-                if storage.buffer is None:
-                    storage.buffer = memory.allocate(storage.nbytes)
-                bases.append(storage.buffer.address)
-            held = [memory.allocate(nbytes) for nbytes in self.own_buffers]
-            arena = memory.allocate(self.arena_bytes) if self.arena_bytes else None
-            scratch = memory.allocate(self.scratch * get_num_threads()) if self.scratch else None
+                buffer = storage.buffer
+                if buffer is None:
+                    buffer = storage.buffer = allocate(storage.nbytes)
+                bases.append(buffer.address)
+            held = [allocate(nbytes) for nbytes in self.own_buffers]
+            # Temporaries, and behind them the scratch memory of each thread.
+            work = allocate(self.arena_bytes + self.scratch * get_num_threads())
         except memory.OutOfMemoryError:
             for i in self.output_numbers:
                 outputs[i].buffer = None
             raise
         for buffer in held:
             bases.append(buffer.address)
-        bases += (arena.address if arena else 0, scratch.address if scratch else 0)
-        return bases, held, arena, scratch
+        bases += (work.address, work.address + self.arena_bytes)
+        return bases, held, work
 
     def execute(self, reserved, inputs, outputs, scalars, sites) -> None:
         """Run on reserved memory; ``IndexError`` where a gather was out of range."""
-        bases, held, _, _ = reserved
+        bases, held, _ = reserved
         if self.native is not None:
             self.native.run(bases, [scalars[i] for i in self.scalar_numbers] if self.scalar_numbers else ())
         else:
