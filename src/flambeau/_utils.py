@@ -7,14 +7,18 @@ from typing import Any
 
 from .nn.parameter import Parameter, _rebuild_parameter
 from .ops.pickling import rebuild_tensor
+from .ops.sparse.handling import rebuild_sparse_tensor
 from .ops.storages import TypedStorage, UntypedStorage
+from .runtime import devices
 from .tensor import Tensor, as_subclass
 
 __all__ = [
+    "_get_layout",
     "_rebuild_from_type_v2",
     "_rebuild_meta_tensor_no_storage",
     "_rebuild_parameter",
     "_rebuild_parameter_with_state",
+    "_rebuild_sparse_tensor",
     "_rebuild_tensor",
     "_rebuild_tensor_v2",
     "_rebuild_tensor_v3",
@@ -80,3 +84,13 @@ def _rebuild_from_type_v2(func: Any, new_type: type, args: tuple, state: Any) ->
     if state:
         made.__dict__.update(state[0] if isinstance(state, tuple) else state)
     return made
+
+
+def _get_layout(name: str) -> devices.layout:
+    """The layout of a name such as ``"torch.sparse_coo"``."""
+    return devices._constant(name.removeprefix("torch."))
+
+
+def _rebuild_sparse_tensor(layout: devices.layout, data: tuple) -> Tensor:
+    """A sparse tensor from its components, which are checked to fit: ``(indices, values, size, is_coalesced)`` of the COO layout."""
+    return rebuild_sparse_tensor(layout, data)

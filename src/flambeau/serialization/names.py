@@ -24,6 +24,7 @@ _PLACES: dict[tuple[str, str], Any] = {
     ("torch", "UntypedStorage"): UntypedStorage,
     ("torch.nn.parameter", "Parameter"): Parameter,
     ("torch.nn.parameter", "Buffer"): Buffer,
+    ("torch.serialization", "_get_layout"): _utils._get_layout,
     ("torch._tensor", "_rebuild_from_type_v2"): _utils._rebuild_from_type_v2,
     **{("torch._utils", name): getattr(_utils, name) for name in _utils.__all__},
     **{("torch", name): cls for name, cls in STORAGE_CLASSES.items()},

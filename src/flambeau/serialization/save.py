@@ -22,6 +22,7 @@ import numpy as np
 
 from .. import _utils, dtypes
 from ..nn.parameter import Parameter
+from ..ops.sparse.handle import SparseTensor
 from ..ops.storages import STORAGE_CLASSES, TypedStorage, UntypedStorage
 from ..runtime import devices
 from ..tensor import Tensor
@@ -120,6 +121,8 @@ class _Pickler(pickle._Pickler):
             return _reduced(obj)
         if isinstance(obj, devices.device):
             return devices.device, (obj.type,) if obj.index is None else (obj.type, obj.index)
+        if isinstance(obj, devices.layout):
+            return _utils._get_layout, (repr(obj),)
         return NotImplemented
 
     def save_global(self, obj: Any, name: str | None = None) -> None:
@@ -145,7 +148,6 @@ class _Pickler(pickle._Pickler):
     # Classes and functions are dispatched by their type, past the method above.
     dispatch[dtypes.dtype] = save_dtype
     dispatch[devices.memory_format] = save_dtype
-    dispatch[devices.layout] = save_dtype
     dispatch[FunctionType] = save_global
 
     def save_type(self, obj: type) -> None:
@@ -164,6 +166,8 @@ def _reduced(tensor: Tensor) -> tuple:
         if state:
             return _utils._rebuild_parameter_with_state, (tensor.data, tensor.requires_grad, OrderedDict(), state)
         return _utils._rebuild_parameter, (tensor.data, tensor.requires_grad, OrderedDict())
+    if isinstance(tensor, SparseTensor):
+        return _utils._rebuild_sparse_tensor, tensor.__reduce_ex__(2)[1]
     plain, arguments = _reduced_plain(tensor)
     if type(tensor) is Tensor and not tensor.__dict__:
         return plain, arguments

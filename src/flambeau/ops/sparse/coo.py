@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import math
 
 import numpy as np
@@ -88,6 +89,12 @@ def _sparse_coo_tensor(indices=None, values=None, size=None, *, dtype=None, devi
 
 _sparse_coo_tensor.__name__ = "sparse_coo_tensor"
 sparse_coo_tensor = dispatching(_sparse_coo_tensor)
+_known = inspect.signature(_sparse_coo_tensor)
+# The form that is documented: a size alone, and memory of an accelerator, are for old programs.
+sparse_coo_tensor.__signature__ = _known.replace(
+    parameters=[p.replace(default=p.empty) if p.name in ("indices", "values") else p
+                for p in _known.parameters.values() if p.name != "pin_memory"]
+)  # fmt: skip
 export("torch", "sparse_coo_tensor", sparse_coo_tensor)
 
 

@@ -191,11 +191,16 @@ def smm(input, mat2):
     return _all_sparse(_rowwise("sspaddmm", input, mat2))
 
 
-def _older(name: str, target: str) -> None:
-    export("torch", name, NAMESPACES["torch"][target])
+@function(aliases=("dsmm",))
+def spmm(input, mat2):
+    """The product of two matrices of which at least one is sparse."""
+    return NAMESPACES["torch"]["mm"](input, mat2)
 
 
-for _name in ("spmm", "dsmm"):
-    _older(_name, "mm")
-_older("hsmm", "hspmm")
-_older("saddmm", "sspaddmm")
+@function()
+def hsmm(input, mat2):
+    """``hspmm`` by an older name."""
+    return hspmm(input, mat2)
+
+
+export("torch", "saddmm", NAMESPACES["torch"]["sspaddmm"])
