@@ -151,6 +151,8 @@ def _filler(name: str, value):
     def make_filled(*sizes, size=None, out=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
         shape = check_size(name, spread(sizes) if size is None else size)
         check_dtype(name, dtype)
+        if not value and layout not in (None, devices.strided):
+            return _without_entries(shape, dtype, layout, requires_grad)
         made = filled(shape, value, dtype or get_default_dtype(), devices.resolve(device))
         if out is not None:
             return overrides.write_out(name, made if dtype else made.to(out.dtype), out)
@@ -161,6 +163,13 @@ def _filler(name: str, value):
     public = overrides.dispatching(make_filled)
     export("torch", name, public)
     return public
+
+
+def _without_entries(shape, dtype, layout, requires_grad: bool) -> Tensor:
+    """A sparse tensor of zeros."""
+    from .sparse.conversion import without_entries
+
+    return without_entries(shape, dtype or get_default_dtype(), layout).requires_grad_(requires_grad)
 
 
 zeros = _filler("zeros", 0)
@@ -186,6 +195,8 @@ def empty(*sizes, size=None, out=None, dtype=None, layout=None, device=None, pin
           memory_format=devices.contiguous_format):
     """A tensor of the given sizes with uninitialised elements."""
     shape = check_size("empty", spread(sizes) if size is None else size)
+    if layout not in (None, devices.strided):
+        return _without_entries(shape, dtype, layout, requires_grad)
     if out is not None:
         return out.resize_(shape)
     made = empty_storage(dense(shape, dtype or get_default_dtype(), devices.resolve(device)))

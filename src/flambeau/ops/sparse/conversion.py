@@ -4,8 +4,19 @@ from __future__ import annotations
 
 from ...runtime import devices
 from ..registry import function
-from .coo import CooTensor, coo_to_dense, dense_to_coo
+from .coo import CooTensor, coo_to_dense, dense_to_coo, empty_coo
 from .handle import SparseTensor, rule
+
+
+def without_entries(shape, dtype, layout) -> SparseTensor:
+    """Zeros in a sparse layout; NotImplementedError for the blocked ones, which need a block size."""
+    if layout is devices.sparse_coo:
+        return empty_coo(shape, len(shape), 0, dtype)
+    if layout not in (devices.sparse_csr, devices.sparse_csc):
+        raise NotImplementedError(f"flambeau: layout={layout!r} is not supported yet")
+    if len(shape) < 2:
+        raise RuntimeError(f"torch.empty: Only batched sparse compressed (non-block) tensors are supported, but got size {list(shape)}")
+    return to_sparse(empty_coo(shape, len(shape), 0, dtype), layout=layout)
 
 
 @rule("to_dense")

@@ -154,7 +154,7 @@ def power(input, exponent, *, out=None):
 def mul_(self, other):
     """``mul`` in place."""
     if not isinstance(self, SparseTensor):
-        raise refusal("mul_", (other,))
+        return self.copy_(mul(self, other).to_dense())
     if is_number(other):
         self._held.mul_(other)
         return self
