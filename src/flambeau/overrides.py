@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from .ops import NAMESPACES
+from .ops.autocast import casting
 from .ops.overrides import TorchFunctionMode, _overriding, modes, offer, operators
 from .tensor import Tensor
 
@@ -22,7 +23,7 @@ def has_torch_function(relevant_args: Iterable[Any]) -> bool:
     """Whether a mode is on, or an argument's class takes over operators."""
     if modes.disabled:
         return False
-    return bool(modes.stack) or bool(_overriding(tuple(relevant_args)))
+    return any(m is not casting for m in modes.stack) or bool(_overriding(tuple(relevant_args)))
 
 
 def has_torch_function_unary(argument: Any) -> bool:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+from . import amp
+
 __all__ = [
-    "current_device", "device_count", "empty_cache", "init", "is_available", "is_bf16_supported", "is_initialized",
+    "amp", "current_device", "device_count", "empty_cache", "init", "is_available", "is_bf16_supported", "is_initialized",
     "manual_seed", "manual_seed_all", "max_memory_allocated", "memory_allocated", "seed", "seed_all", "synchronize",
 ]  # fmt: skip
 

@@ -12,6 +12,7 @@ from . import coordinates, hashing
 from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
 from . import packed_sequences, recurrent_layers, recurrent
 from . import lobpcg
+from . import autocast
 from . import multihead, fractional_pooling, losses_by_number, further_methods
 from . import random, counts, subclassing, properties, legacy_types, sequences, buffers
 from . import sparse

@@ -143,33 +143,40 @@ class DisableTorchFunctionSubclass:
         modes.disabled = self._previous
 
 
-suspended = 0  # how many modes are on, in all threads
+suspended = 0  # how many modes are on, in all threads: rules that are found meanwhile are put aside
+_entire = 0  # how many of them see all operators
 _lock = threading.Lock()
 
 
-def _suspend_rules() -> None:
-    """Send every call through the general path, which asks modes: known signatures would pass them by."""
-    global suspended
+def _suspend_rules(among=None) -> None:
+    """Send every call (of ``among``) through the general path, which asks modes: known signatures would pass them by."""
+    global suspended, _entire
     with _lock:
         suspended += 1
-        if suspended > 1:
-            return
-        for op in operators:
+        if among is None:
+            _entire += 1
+            if _entire > 1:
+                return
+        for op in operators if among is None else among:
             op.aside.update(op.rules)
             op.rules.clear()
             if hasattr(op, "quick"):
                 op.quick.clear()
 
 
-def _resume_rules() -> None:
-    global suspended
+def _resume_rules(among=None) -> None:
+    """The end of a mode; with the last of them, what was put aside is known again."""
+    global suspended, _entire
     with _lock:
         suspended -= 1
+        if among is None:
+            _entire -= 1
         if suspended:
             return
         for op in operators:
-            op.rules.update(op.aside)
-            op.aside.clear()
+            if op.aside:
+                op.rules.update(op.aside)
+                op.aside.clear()
 
 
 class TorchFunctionMode:

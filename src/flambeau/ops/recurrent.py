@@ -74,8 +74,18 @@ def _settle(grad=None) -> None:
         _window.run()
 
 
+def _in_one_dtype(name: str, x: Tensor, state, group: _Weights):
+    """Under autocast products are in lower precision: simple networks go on in it, others in the precision of their states."""
+    if x.dtype is state[0].dtype:
+        return x, state, group
+    dtype = x.dtype if name.startswith("rnn") else state[0].dtype
+    group = _Weights(*[None if w is None else w.to(dtype) for w in group])
+    return x.to(dtype), tuple([s.to(dtype) for s in state]), group
+
+
 def _layer(name: str, projected: Tensor, state, group: _Weights, present, reverse: bool) -> list[Tensor]:
     """The states of one layer in one direction at all time steps; long sequences go in pieces."""
+    projected, state, group = _in_one_dtype(name, projected, state, group)
     steps = projected.shape[0]
     length = _PIECE if steps > 2 * _PIECE else steps
     pieces = []
@@ -212,7 +222,10 @@ def _cell(name: str, kind: str, input, state, w_ih, w_hh, b_ih, b_hh):
     _check_cell(name, input, state, w_ih, gates)
     if w_hh.shape != (w_ih.shape[0], state[0].shape[-1]):
         raise RuntimeError(f"{name}: hidden0 has inconsistent hidden_size: got {state[0].shape[-1]}, expected {w_hh.shape[1]}")
-    return _step(linear(input, w_ih, b_ih), linear(state[0], w_hh, b_hh), state, kind)
+    x, a = linear(input, w_ih, b_ih), linear(state[0], w_hh, b_hh)
+    if x.dtype is not state[0].dtype and not kind.startswith("rnn"):  # autocast: as for whole networks
+        x, a = x.to(state[0].dtype), a.to(state[0].dtype)
+    return _step(x, a, state, kind)
 
 
 @function()

@@ -155,7 +155,7 @@ class RNNBase(Module):
     def check_input(self, input: Tensor, batch_sizes: Tensor | None) -> None:
         """Raise ValueError for a dtype other than the weights', RuntimeError for a wrong number of dimensions or features."""
         own = self._flat_weights[0].dtype
-        if input.dtype != own:
+        if input.dtype != own and not ops._is_any_autocast_enabled():
             raise ValueError(
                 f"RNN input dtype ({input.dtype}) does not match weight dtype ({own}). "
                 f"Convert input: input.to({own}), or convert model: model.to({input.dtype})"
