@@ -102,7 +102,7 @@ def _angles(x):
     return np.where(np.isnan(x), x, np.where(x < 0, x.dtype.type(np.pi), x.dtype.type(0)))
 
 
-angle = unary("angle", _angles, rule=_measuring, inplace=False)
+angle = unary("angle", _angles, rule=_measuring, inplace=False, translated=True)
 
 
 @angle.gradient

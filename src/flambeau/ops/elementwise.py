@@ -8,6 +8,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
+from ..compiler.meanings import MEANINGS
 from ..compiler.plans import Map
 from ..compiler.reference import widen
 from ..dtypes import dtype, get_default_dtype
@@ -122,19 +123,22 @@ def refusal(name: str, d: dtype, refuse: str) -> Exception:
 
 def elementwise(schema: str, function, *, rule="same", lowering: str | None = None, refuse: str = "", method: bool = True, out: bool = True,
                 inplace: bool | str = True, namespace: str | None = "torch", aliases: tuple[str, ...] = (), doc: str = "",
-                infer=None) -> Operator:
+                infer=None, translated: bool = False) -> Operator:
     """Declare an elementwise operator.
 
     ``function`` is its NumPy meaning on arrays of the compute type. ``rule`` names how dtypes go: ``same`` (promoted),
     ``float`` (integers become the default dtype), ``compare``/``test`` (bool result), or a function
     ``rule(op, values) -> (compute dtype, result dtype)``. ``lowering`` is the kernel generator's name of it.
     ``inplace`` gives ``name_`` as a function and a method, ``"method"`` as a method alone. ``refuse`` names kinds of
-    dtype ('b', 'i', 'f', 'c') that PyTorch refuses.
+    dtype ('b', 'i', 'f', 'c') that PyTorch refuses. ``translated``: ``function`` is straight NumPy, which the compiler makes
+    its kernels from.
     """
     chosen = _guarded(RULES[rule] if isinstance(rule, str) else rule, refuse)
     op = Operator(schema, infer=infer or _infer(chosen), reference=map_reference(function))
     op.lowering = lowering or op.name
     op.doc = doc
+    if translated:
+        MEANINGS[op.lowering] = function
     publish(op, method=method, out=out, inplace=inplace is True, namespace=namespace, aliases=aliases)
     if inplace == "method":
         from .inplace import publish_inplace

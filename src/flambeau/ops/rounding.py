@@ -33,7 +33,7 @@ _round = unary(
     "round", lambda x: x if x.dtype.kind in "iu" else np.rint(x), rule=_refusing("round_vml_cpu", "bc"), namespace=None, method=False, out=False
 )
 _round_ = Tensor.round_
-frac = unary("frac", lambda x: x - np.trunc(x), rule=_refusing("frac_cpu", "bic"))
+frac = unary("frac", lambda x: x - np.trunc(x), rule=_refusing("frac_cpu", "bic"), translated=True)
 
 for _function in (floor, ceil, trunc, _round):
     _function.gradient(_flat)

@@ -31,7 +31,7 @@ def _normal_density(x):
     return exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
 
 
-_SPECIAL = {"namespace": "special", "method": False, "inplace": False, "refuse": "c"}
+_SPECIAL = {"namespace": "special", "method": False, "inplace": False, "refuse": "c", "translated": True}
 
 erf = analytic("erf", numerics.erf, lambda x, y: _bell(x), refuse="c")
 erfc = analytic("erfc", numerics.erfc, lambda x, y: -_bell(x), refuse="c")
@@ -52,7 +52,7 @@ log_ndtr = analytic(
 )
 ndtr = analytic(
     "ndtr",
-    lambda x: 0.5 * numerics.erfc(-x * x.dtype.type(math.sqrt(0.5))),
+    numerics.ndtr,
     lambda x, y: _normal_density(x),
     **_SPECIAL,
 )
@@ -76,6 +76,7 @@ def _polygamma(n: int):
                 lambda x, y: _polygamma(n + 1)(x),
                 refuse="c",
                 lowering=f"polygamma{n}",
+                translated=True,
                 **HIDDEN,
             )
         )
@@ -129,6 +130,7 @@ _zeta = elementwise(
     rule="float",
     refuse="c",
     lowering="zeta",
+    translated=True,
     **HIDDEN,
 )
 
@@ -144,7 +146,7 @@ def _(grad, saved):
 
 # -- Bessel functions ----------------------------------------------------------------------------------------
 
-i0 = analytic("i0", numerics.bessel_i(0, False), lambda x, y: i1(x), refuse="c")
+i0 = analytic("i0", numerics.bessel_i(0, False), lambda x, y: i1(x), refuse="c", translated=True)
 i0e = analytic("i0e", numerics.bessel_i(0, True), lambda x, y: i1e(x) - x.sgn() * y, **_SPECIAL)
 i1 = analytic("i1", numerics.bessel_i(1, False), lambda x, y: i0(x) - where(x == 0, 0.5, y / x), **_SPECIAL)
 i1e = analytic(
@@ -165,10 +167,10 @@ def _product_with(logarithm):
 
 
 _xlogy = binary(
-    "xlogy", _product_with(np.log), rule="float", refuse="c", namespace=None, method=False, out=False
+    "xlogy", _product_with(np.log), rule="float", refuse="c", namespace=None, method=False, out=False, translated=True
 )
 _xlog1py = binary(
-    "special_xlog1py", _product_with(np.log1p), rule="float", refuse="c", lowering="xlog1py", **HIDDEN
+    "special_xlog1py", _product_with(np.log1p), rule="float", refuse="c", lowering="xlog1py", translated=True, **HIDDEN
 )
 
 

@@ -7,12 +7,16 @@ import math
 
 import numpy as np
 
+from ..compiler.meanings import repeated
+
 
 def in_double(function):
     """``function`` on float64 arrays, its result rounded to the first argument's type."""
 
     @functools.wraps(function)
     def apply(*arrays):
+        if hasattr(arrays[0], "in_double"):
+            return arrays[0].in_double(function, arrays)
         with np.errstate(all="ignore"):
             wide = [np.asarray(a, dtype=np.float64) for a in np.broadcast_arrays(*arrays)]
             return np.asarray(function(*wide)).astype(np.asarray(arrays[0]).dtype)
@@ -23,7 +27,12 @@ def in_double(function):
 def each(scalar_function):
     """A function of a Python float on every element."""
     ufunc = np.frompyfunc(scalar_function, 1, 1)
-    return in_double(lambda x: np.asarray(ufunc(x), dtype=np.float64).reshape(x.shape))
+    name = scalar_function.__name__.lstrip("_")
+
+    def apply(x):
+        return x.apply(name, x) if hasattr(x, "apply") else np.asarray(ufunc(x), dtype=np.float64).reshape(x.shape)
+
+    return in_double(apply)
 
 
 erf = each(math.erf)
@@ -37,6 +46,12 @@ def _lgamma(x: float) -> float:
 
 
 lgamma = each(_lgamma)
+
+
+@in_double
+def ndtr(x):
+    """The normal distribution function."""
+    return 0.5 * erfc(-x * math.sqrt(0.5))
 
 
 @in_double
@@ -164,13 +179,14 @@ def digamma(x):
 def zeta(s, q):
     """The Hurwitz zeta function: the first terms, then Euler and Maclaurin's formula (NIST DLMF 25.11.28)."""
     total = np.zeros_like(q)
-    base = np.where(np.isfinite(q), q, 1.0)
-    while True:
+    whole = q == np.floor(q)
+    base = np.where(np.isfinite(q) & ~((q <= 0) & whole), q, 1.0)
+
+    def next_term(total, base):
         small = base < 10
-        if not small.any():
-            break
-        total = total + np.where(small, base**-s, 0)
-        base = np.where(small, base + 1, base)
+        return total + np.where(small, base**-s, 0), np.where(small, base + 1, base)
+
+    total, base = repeated(lambda total, base: base < 10, next_term, total, base)
     power = base**-s
     total = total + base * power / (s - 1) + power / 2
     factor, power = s, power / base
@@ -178,7 +194,6 @@ def zeta(s, q):
         total = total + b * factor * power
         factor = factor * (s + 2 * k + 1) * (s + 2 * k + 2)
         power = power / (base * base)
-    whole = q == np.floor(q)
     total = np.where(q <= 0, np.where(whole, np.inf, np.where(s == np.floor(s), total, np.nan)), total)
     total = np.where(s == 1, np.inf, np.where(s < 1, np.nan, total))
     return np.where(np.isnan(q) | np.isnan(s) | (q == np.inf), np.nan, total)

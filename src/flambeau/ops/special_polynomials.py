@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from ..compiler.meanings import repeated
 from ..tensor import Tensor
 from .arithmetic import HIDDEN, as_operand, no_derivative
 from .elementwise import elementwise
@@ -18,14 +19,15 @@ def _recurrence(first, second, step):
 
     @in_double
     def apply(x, n):
-        degree = np.trunc(n)
+        degree = np.where(np.isfinite(n), np.trunc(n), -1.0)
         before, now = np.full_like(x, first), second(x)
-        result = np.where(degree == 0, before, np.where(degree == 1, now, 0.0))
-        highest = int(degree.max()) if degree.size and np.isfinite(degree).all() else 0
-        for k in range(1, highest):
+
+        def advance(k, before, now, result):
             before, now = now, step(k, x, now, before)
-            result = np.where(degree == k + 1, now, result)
-        return result
+            return k + 1, before, now, np.where(degree == k + 1, now, result)
+
+        start = np.where(degree == 0, before, np.where(degree == 1, now, 0.0))
+        return repeated(lambda k, *rest: k < degree, advance, np.ones_like(x), before, now, start)[-1]
 
     return apply
 
@@ -62,7 +64,7 @@ _POLYNOMIALS = {
 
 def _declare(name: str, numpy_function) -> None:
     op = elementwise(
-        f"special_{name}(Tensor input, Tensor n)", numpy_function, rule="float", refuse="c", **HIDDEN
+        f"special_{name}(Tensor input, Tensor n)", numpy_function, rule="float", refuse="c", translated=True, **HIDDEN
     )
     op.gradient(no_derivative(f"special_{name}"))
 

@@ -71,12 +71,12 @@ def _sinc(x):
 
 
 sigmoid = analytic("sigmoid", _sigmoid, lambda x, y: y * (1 - y))
-sinc = unary("sinc", _sinc, rule="float")
+sinc = unary("sinc", _sinc, rule="float", translated=True)
 deg2rad = analytic(
-    "deg2rad", lambda x: x * x.dtype.type(np.pi / 180), lambda x, y: zeros_like(x) + math.pi / 180, refuse="c"
+    "deg2rad", lambda x: x * x.dtype.type(np.pi / 180), lambda x, y: zeros_like(x) + math.pi / 180, refuse="c", translated=True
 )
 rad2deg = analytic(
-    "rad2deg", lambda x: x * x.dtype.type(180 / np.pi), lambda x, y: zeros_like(x) + 180 / math.pi, refuse="c"
+    "rad2deg", lambda x: x * x.dtype.type(180 / np.pi), lambda x, y: zeros_like(x) + 180 / math.pi, refuse="c", translated=True
 )
 
 
@@ -112,7 +112,7 @@ atan2 = elementwise(
     aliases=("arctan2",),
 )
 hypot = elementwise(
-    "hypot(Tensor input, Tensor other)", np.hypot, rule=floats_only("hypot_cpu"), inplace="method"
+    "hypot(Tensor input, Tensor other)", np.hypot, rule=floats_only("hypot_cpu"), inplace="method", translated=True
 )
 nextafter = elementwise(
     "nextafter(Tensor input, Tensor other)", np.nextafter, rule=floats_only("nextafter_cpu"), inplace="method"
@@ -148,10 +148,10 @@ def _log_sum(a, b):
 
 
 logaddexp = elementwise(
-    "logaddexp(Tensor input, Tensor other)", _log_sum, rule=floats_only("logaddexp_cpu", "bi"), inplace=False
+    "logaddexp(Tensor input, Tensor other)", _log_sum, rule=floats_only("logaddexp_cpu", "bi"), inplace=False, translated=True
 )
 logaddexp2 = elementwise(
-    "logaddexp2(Tensor input, Tensor other)", np.logaddexp2, rule=floats_only("logaddexp2_cpu"), inplace=False
+    "logaddexp2(Tensor input, Tensor other)", np.logaddexp2, rule=floats_only("logaddexp2_cpu"), inplace=False, translated=True
 )
 
 

@@ -19,6 +19,7 @@ from typing import Protocol
 import numpy as np
 
 from flambeau.compiler.kernel import COSTLY, INNER, MIDDLE, SMALL_FLOATS, Kernel, Node, Pass, plan
+from flambeau.compiler.meanings import MEANINGS
 from flambeau.compiler.small_floats import encode
 from flambeau.compiler.targets.cpu.builder import Builder, Value, vector
 from flambeau.compiler.targets.cpu.elementwise import lower
@@ -507,7 +508,7 @@ def _widths(kernel: Kernel, members: Iterable[int]) -> tuple[int, ...]:
     nodes = [
         kernel.nodes[n] for n in members if kernel.nodes[n].op not in ("const", "scalar", "store", "load")
     ]
-    weight = sum(16 if node.op in COSTLY else 1 for node in nodes)
+    weight = sum(16 if node.op in COSTLY else 64 if node.op in MEANINGS else 1 for node in nodes)
     if kernel.mode == "row" and any(_rounds(node) for node in nodes):
         return (4,)  # whatever else the pass does: the order of a sum must not depend on what it is fused with
     if weight > 12:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from flambeau.compiler.kernel import NARROW_FLOATS, Node
+from flambeau.compiler.meanings import MEANINGS
 from flambeau.compiler.targets.cpu import math
 from flambeau.compiler.targets.cpu.builder import Builder, Value, bits, element, is_float, like
 from flambeau.compiler.targets.cpu.cast import cast
@@ -37,6 +38,10 @@ def lower(b: Builder, node: Node, inputs: Sequence[Value], input_dtype: str) -> 
         return rule(b, *inputs, signed=is_signed(input_dtype))
     if is_floating(input_dtype) and op in math.NAMES:
         return math.emit(b, op, *inputs)
+    if is_floating(input_dtype) and op in MEANINGS:
+        from flambeau.compiler.targets.cpu import traced
+
+        return traced.emit(b, op, inputs)
     raise NotImplementedError(f"kernel: {op} is not supported for {input_dtype}")
 
 
@@ -272,4 +277,4 @@ def supports(op: str, dtype: str) -> bool:
         dtype = "float32"
     if op in _ANY or op in (_FLOAT if is_floating(dtype) else _INTEGER):
         return True
-    return is_floating(dtype) and op in math.NAMES
+    return is_floating(dtype) and (op in math.NAMES or op in MEANINGS)

@@ -10,6 +10,7 @@ from math import prod as count
 
 from ...fusion import fusible
 from ...graph import Graph, Operation, View
+from ...meanings import MEANINGS
 from ...plans import Dot, Map, Reduce
 from . import sparse  # noqa: F401  (registers lowerings)
 from .elementwise import supports
@@ -27,7 +28,7 @@ def wants_kernel(operation: Operation) -> bool:
     plan = operation.code.extra
     kind = plan.__class__
     if kind is Map:
-        return plan.op in NAMES and plan.op not in _EXACT and plan.compute.is_floating_point and _sized(operation)
+        return (plan.op in NAMES or plan.op in MEANINGS) and plan.op not in _EXACT and plan.compute.is_floating_point and _sized(operation)
     if kind is Reduce:
         return plan.kind in ("sum", "prod") and plan.compute.is_floating_point and _sized(operation)
     return kind is Dot and plan.dtype.name in ("float32", "float64") or has_lowering(operation)
