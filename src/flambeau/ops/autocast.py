@@ -66,7 +66,12 @@ def _each(value, change: Callable[[Tensor], Tensor]):
 def _widest(values) -> dtypes.dtype | None:
     """The largest of the dtypes of tensors among arguments; None where they have one."""
     found: list = []
-    _each(list(values), lambda x: found.append(x.dtype) or x)
+
+    def note(x):
+        found.append(x.dtype)
+        return x
+
+    _each(list(values), note)
     if len(set(found)) < 2:
         return None
     return dtypes.float32 if dtypes.float32 in found or len(set(found)) == 2 else found[0]

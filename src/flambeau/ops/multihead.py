@@ -113,7 +113,8 @@ def multi_head_attention_forward(
     weights = (q_proj_weight, k_proj_weight, v_proj_weight) if use_separate_proj_weight else in_proj_weight.chunk(3)
     q, k, v = _projected(query, key, value, weights, in_proj_bias)
     padding = _additive("key_padding_mask", key_padding_mask, q)
-    mask = _additive("attn_mask", attn_mask, q)
+    causal = is_causal and key_padding_mask is None and not need_weights
+    mask = None if causal else _additive("attn_mask", attn_mask, q)
     further = 0
     if bias_k is not None and bias_v is not None:
         k, v = cat([k, bias_k.repeat(1, batch, 1)]), cat([v, bias_v.repeat(1, batch, 1)])
@@ -139,7 +140,7 @@ def multi_head_attention_forward(
         shares = dropout(shares, dropped) if dropped > 0.0 else shares
         result = shares.matmul(heads[2])
     else:
-        result = scaled_dot_product_attention(*heads, mask, dropped)
+        result = scaled_dot_product_attention(*heads, mask, dropped, causal)
         shares = None
     result = linear(result.permute(2, 0, 1, 3).reshape(target * batch, width), out_proj_weight, out_proj_bias)
     result = result.view(target, batch, result.shape[1])

@@ -10,6 +10,7 @@ from ...tensor import Tensor
 from .. import functional as F
 from .. import init as initializers
 from ..parameter import Parameter
+from .attention import MultiheadAttention
 from .module import Module
 
 __all__ = [
@@ -41,6 +42,7 @@ __all__ = [
     "Softmax",
     "Softmax2d",
     "LogSoftmax",
+    "MultiheadAttention",
 ]
 
 
