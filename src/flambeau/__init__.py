@@ -70,6 +70,7 @@ from .runtime.devices import (
     channels_last_3d,
     contiguous_format,
     device,
+    jagged,
     layout,
     memory_format,
     preserve_format,
@@ -94,8 +95,8 @@ inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 _SUBMODULES = frozenset({
     "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
-    "func", "functional", "hub", "jit", "linalg", "masked", "mps", "multiprocessing", "nn", "onnx", "optim", "overrides", "profiler",
-    "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils",
+    "func", "functional", "hub", "jit", "linalg", "masked", "mps", "multiprocessing", "nested", "nn", "onnx", "optim", "overrides",
+    "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "xpu",
 })  # fmt: skip
 _LAZY = {

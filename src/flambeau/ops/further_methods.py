@@ -121,6 +121,12 @@ def cond(pred, true_fn, false_fn, operands=()):
     return true_fn(*operands) if bool(pred) else false_fn(*operands)
 
 
+@function(None, method=True)
+def to_padded_tensor(input, padding, output_size=None):
+    """A dense tensor of a nested tensor's components, each filled up with ``padding`` to the largest sizes or to ``output_size``."""
+    raise NotImplementedError("Could not run 'aten::to_padded_tensor' with arguments from the 'CPU' backend: expected a nested tensor")
+
+
 @function()
 def get_device_module(device=None):
     """The module of a kind of device: ``flambeau.cpu``."""

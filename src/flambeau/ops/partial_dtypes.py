@@ -11,7 +11,8 @@ from ..dtypes import SCALAR_NAMES, dtype
 from ..lazy import window
 
 _EVERY = frozenset(["eq", "ne", "isnan", "isreal", "mul", "where", "conj_physical"])
-_ROUNDED = frozenset(["floor", "ceil", "trunc", "round", "signbit", "isinf", "isfinite", "isposinf", "isneginf", "bitwise_and", "bitwise_or", "bitwise_xor"])
+_ROUNDED = frozenset(["floor", "ceil", "trunc", "round", "signbit", "isinf", "isfinite", "isposinf", "isneginf",
+                      "bitwise_and", "bitwise_or", "bitwise_xor"])
 _TO_FLOAT = frozenset([
     "div", "rdiv", "reciprocal", "angle", "exp", "exp2", "expm1", "log", "log2", "log10", "log1p", "sin",
     "cos", "tan", "asin", "acos", "atan", "sinh", "cosh", "tanh", "asinh", "acosh", "atanh", "sigmoid",

@@ -123,12 +123,13 @@ sparse_csr = layout("sparse_csr")
 sparse_csc = layout("sparse_csc")
 sparse_bsr = layout("sparse_bsr")
 sparse_bsc = layout("sparse_bsc")
+jagged = layout("jagged")
 contiguous_format = memory_format("contiguous_format")
 preserve_format = memory_format("preserve_format")
 channels_last = memory_format("channels_last")
 channels_last_3d = memory_format("channels_last_3d")
 
-_CONSTANTS = {c.name: c for c in (strided, sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc,
+_CONSTANTS = {c.name: c for c in (strided, sparse_coo, sparse_csr, sparse_csc, sparse_bsr, sparse_bsc, jagged,
                                   contiguous_format, preserve_format, channels_last, channels_last_3d)}
 
 
