@@ -156,8 +156,7 @@ def mul_(self, other):
     if not isinstance(self, SparseTensor):
         return self.copy_(mul(self, other).to_dense())
     if is_number(other):
-        self._held.mul_(other)
-        return self
+        return self.become(self.with_values(self._held.clone().mul_(other)))
     return self.become(mul(self, other))
 
 
@@ -166,8 +165,7 @@ def div_(self, other, *, rounding_mode=None):
     """``div`` in place."""
     if not isinstance(self, SparseTensor) or not is_number(other):
         raise RuntimeError("Sparse division requires a scalar or zero-dim dense tensor divisor")
-    self._held.div_(other, rounding_mode=rounding_mode)
-    return self
+    return self.become(self.with_values(self._held.clone().div_(other, rounding_mode=rounding_mode)))
 
 
 # -- sums --------------------------------------------------------------------------------------------------------------------

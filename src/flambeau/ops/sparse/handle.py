@@ -6,6 +6,7 @@ sparse tensor is the gradient of its values. Operators that have no rule for spa
 
 from __future__ import annotations
 
+import weakref
 from collections.abc import Callable
 from typing import Any
 
@@ -172,7 +173,12 @@ class SparseTensor(Tensor):
         """Take over the entries of ``other``: what a write in place ends with."""
         if state.enabled and self.requires_grad and self.is_leaf:
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-        self._held, self._pattern, self._size = other._held, other._pattern, other._size
+        held = other._held
+        if self.requires_grad and self.is_leaf:  # it stays the leaf that it is, with its gradient
+            held = held.detach().requires_grad_()
+            held._autograd = self._held._autograd
+            held._autograd.tensor = weakref.ref(held)
+        self._held, self._pattern, self._size = held, other._pattern, other._size
         return self
 
     # -- what sparse tensors do not have -----------------------------------------------------------------------------------

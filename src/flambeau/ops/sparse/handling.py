@@ -167,7 +167,8 @@ def _refused(name: str):
         raise refusal(name, (input,))
 
 
-for _name in ("ones_like", "full_like", "rand_like", "randn_like", "randint_like", "new_full", "new_ones", "equal", "allclose"):
+for _name in ("ones_like", "full_like", "rand_like", "randn_like", "randint_like", "new_full", "new_ones", "equal", "allclose", "split",
+              "split_with_sizes", "chunk", "tensor_split", "unsafe_split", "unsafe_chunk"):  # fmt: skip
     _refused(_name)
 
 

@@ -45,6 +45,7 @@ def check_compressed(pattern, values: Tensor, size) -> None:
     batch = compressed.shape[:-1]
     sizes = [s // b for s, b in zip(size[len(batch) : len(batch) + 2], pattern.block or (1, 1))]
     groups, others = sizes if pattern.by_rows else reversed(sizes)
+    others_name = "ncols" if pattern.by_rows else "nrows"
     entries = plain.shape[-1]
     checks = [
         (compressed.shape[:-1] == plain.shape[:-1] == tuple(values.shape[: len(batch)]), f"batch dimensions of {first}, {second}, values"),
@@ -52,8 +53,8 @@ def check_compressed(pattern, values: Tensor, size) -> None:
         (values.shape[len(batch)] == entries, f"{second} and values must have the same number of entries"),
         (bool((compressed[..., 0] == 0).all()), f"`{first}[..., 0] == 0` is not satisfied."),
         (bool((compressed[..., -1] == entries).all()), f"`{first}[..., -1] == nnz` is not satisfied."),
-        (_groups_fit(compressed, others), f"`0 <= {first}[..., 1:] - {first}[..., :-1] <= plain_dim` is not satisfied."),
-        (not plain.size or bool(plain.min() >= 0 and plain.max() < others), f"`0 <= {second} < plain_dim` is not satisfied."),
+        (_groups_fit(compressed, others), f"`0 <= {first}[..., 1:] - {first}[..., :-1] <= {others_name}` is not satisfied."),
+        (not plain.size or bool(plain.min() >= 0 and plain.max() < others), f"`0 <= {second} < {others_name}` is not satisfied."),
     ]
     for holds, message in checks:
         if not holds:

@@ -86,7 +86,8 @@ def _product(values, matrix, rows, cols, pointers, order, back_pointers, back_or
 
 @_product.gradient
 def _(grad, saved):
-    values = pairwise(_contiguous(grad), _conj(_contiguous(saved.matrix)), saved.rows, saved.cols)
+    values = _sampled(grad, _conj(saved.matrix), saved.rows, saved.cols, saved.pointers, saved.order, saved.back_pointers,
+                      saved.back_order)  # fmt: skip
     matrix = None
     if saved.both:
         matrix = _product(_conj(saved.values), grad, saved.cols, saved.rows, saved.back_pointers, saved.back_order, saved.pointers,

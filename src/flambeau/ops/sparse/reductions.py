@@ -41,7 +41,7 @@ def _sum_along(x: CooTensor, dims: list[int], dtype) -> Tensor:
     kept = [d for d in range(x.split) if d not in dims]
     size = tuple([s for d, s in enumerate(x._size) if d not in dims])
     if len(kept) == x.split:
-        return of_pattern(x._pattern, held, size)
+        return of_pattern(x._pattern, held, size).coalesce()
     if not kept:
         return held.sum(0, dtype=held.dtype)
     return coo(index_tensor(x._pattern.array()[kept]), held, size).coalesce()

@@ -12,6 +12,8 @@ from .handle import SparseTensor, rule
 @rule("__repr__")
 def text(self, *, tensor_contents=None):
     """What ``print`` shows: the components, then size, number of entries and layout."""
+    if tensor_contents is not None:
+        raise NotImplementedError("flambeau: __repr__: argument tensor_contents is not supported yet")
     prefix = "tensor("
     indent = len(prefix)
     suffixes = [f"size={tuple(self.shape)}", f"nnz={self._nnz()}"]
@@ -24,8 +26,9 @@ def text(self, *, tensor_contents=None):
     elif self.requires_grad:
         suffixes.append("requires_grad=True")
     parts = [_part(title, part, indent) for title, part in _components(self)]
-    return printing.append_suffixes(prefix + (",\n" + " " * indent).join(parts), suffixes, indent,
-                                    force_newline=isinstance(self, CooTensor))  # fmt: skip
+    shown = printing.append_suffixes(prefix + (",\n" + " " * indent).join(parts), suffixes, indent,
+                                     force_newline=isinstance(self, CooTensor))  # fmt: skip
+    return "Parameter containing:\n" + shown if getattr(self, "_is_param", False) else shown
 
 
 def _components(x: SparseTensor) -> list[tuple[str, Tensor]]:
