@@ -103,7 +103,9 @@ def _by_name(name: str) -> dtype:
 
 
 def from_numpy_dtype(numpy_dtype) -> dtype:
-    """The dtype of a NumPy array's elements; ``TypeError`` where there is none."""
+    """The dtype of a NumPy array's elements; ``TypeError`` where there is none, ``ValueError`` for another byte order."""
+    if not np.dtype(numpy_dtype).isnative:
+        raise ValueError(f"given numpy array has byte order different from the native byte order: {np.dtype(numpy_dtype)}")
     found = _BY_NUMPY.get(np.dtype(numpy_dtype))
     if found is None:
         raise TypeError(

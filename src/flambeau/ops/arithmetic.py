@@ -11,7 +11,7 @@ from ..tensor import Tensor
 from . import elementwise as _elementwise
 from .creation import filled, zeros_like
 from .elementwise import binary, refusal, unary
-from .infix import attach_guarded, attach_infix
+from .infix import ReverseQuotient, attach_guarded, attach_infix, attach_inplace
 from .operator import make_function, operator
 from .overrides import write_out
 from .promotion import number_dtype, result_type_of
@@ -62,7 +62,9 @@ def no_derivative(name: str):
 
 def as_operand(value):
     """A number as the 0-dim tensor that it stands for, where a function takes numbers for tensors."""
-    if value.__class__ in NUMBERS or isinstance(value, np.generic):
+    if isinstance(value, np.generic):
+        value = value.item()
+    if value.__class__ in NUMBERS:
         return filled((), value, number_dtype(value))
     return value
 
@@ -421,6 +423,8 @@ def _(grad, saved):
 @function(method=True)
 def remainder(input, other, *, out=None):
     """``input - floor(input / other) * other``: the remainder with the sign of ``other``."""
+    if isinstance(input, np.generic):
+        input = input.item()
     if input.__class__ in NUMBERS and isinstance(other, Tensor):
         check_divisor(input, other)
         return _store("remainder", _rremainder(other, input), out)
@@ -554,7 +558,7 @@ attach_infix(_sub, "__sub__")
 attach_infix(_rsub, "__rsub__")
 attach_infix(mul, "__mul__", "__rmul__")
 attach_infix(_div, "__truediv__", "__div__")
-attach_infix(_rdiv, "__rtruediv__", "__rdiv__")
+attach_infix(_rdiv, "__rtruediv__", "__rdiv__", kind=ReverseQuotient)
 attach_guarded(floor_divide, "__floordiv__")
 attach_guarded(lambda self, other: floor_divide(other, self), "__rfloordiv__")
 attach_guarded(remainder, "__mod__")
@@ -562,9 +566,9 @@ attach_guarded(lambda self, other: remainder(other, self), "__rmod__")
 Tensor.__neg__ = neg
 Tensor.__pos__ = positive
 Tensor.__abs__ = abs
-Tensor.__iadd__ = _add_
-Tensor.__isub__ = _sub_
-Tensor.__imul__ = Tensor.mul_
-Tensor.__itruediv__ = Tensor.__idiv__ = _div_
-Tensor.__ifloordiv__ = floor_divide_
-Tensor.__imod__ = remainder_
+attach_inplace(_add_, "__iadd__")
+attach_inplace(_sub_, "__isub__")
+attach_inplace(Tensor.mul_, "__imul__")
+attach_inplace(_div_, "__itruediv__", "__idiv__")
+attach_inplace(floor_divide_, "__ifloordiv__")
+attach_inplace(remainder_, "__imod__")

@@ -8,7 +8,7 @@ from .. import dtypes
 from ..tensor import Tensor
 from .creation import zeros_like
 from .elementwise import binary, elementwise, refusal, unary
-from .infix import attach_infix
+from .infix import Equality, attach_infix
 from .promotion import result_type_of
 from .registry import function
 from .selection import where
@@ -31,7 +31,8 @@ le = binary("le", np.less_equal, rule=_ordering("le"), aliases=("less_equal",), 
 gt = binary("gt", np.greater, rule=_ordering("gt"), aliases=("greater",), inplace="method")
 ge = binary("ge", np.greater_equal, rule=_ordering("ge"), aliases=("greater_equal",), inplace="method")
 
-for _function in (eq, ne, lt, le, gt, ge):
+attach_infix(eq, "__eq__", kind=Equality)
+for _function in (ne, lt, le, gt, ge):
     attach_infix(_function, f"__{_function.__name__}__")
 
 isnan = unary("isnan", np.isnan, rule="test", out=False, inplace=False)

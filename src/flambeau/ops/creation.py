@@ -18,6 +18,7 @@ from ..lazy.window import TraceError, record
 from ..runtime import devices
 from ..tensor import Tensor, as_subclass, empty_storage, from_array, make, set_legacy_constructor
 from . import overrides
+from .element_types import elements_dtype
 from .elementwise import Map
 from .operator import Operator
 from .promotion import number_dtype
@@ -183,6 +184,8 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pi
         if fill_value.ndim:
             raise TypeError("full(): argument 'fill_value' (position 2) must be Number, not Tensor")
         fill_value, dtype = fill_value.item(), dtype or fill_value.dtype
+    if isinstance(fill_value, np.number):
+        fill_value = fill_value.item()
     fill_value = fitting(fill_value, dtype or number_dtype(fill_value))
     made = filled(check_size("full", size), fill_value, dtype or number_dtype(fill_value), devices.resolve(device))
     if out is not None:
@@ -316,6 +319,8 @@ def _complain_of_shape(data, dim: int) -> None:
 def _inferred(data, array: np.ndarray):
     if isinstance(data, (np.ndarray, np.generic)):
         return dtypes.from_numpy_dtype(array.dtype)
+    if isinstance(data, (list, tuple)) and (own := elements_dtype(data)) is not None:
+        return own
     if not array.size:
         return get_default_dtype()
     kind = array.dtype.kind

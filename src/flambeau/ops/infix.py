@@ -35,10 +35,44 @@ def known(operand) -> bool:
     return hasattr(type(operand), "__torch_function__")
 
 
-def attach_infix(function, *names: str) -> None:
+class Equality(Infix):
+    """``==``, the one operator of PyTorch that looks into arrays of NumPy itself."""
+
+    def __call__(self, tensor, other):
+        if isinstance(other, np.ndarray) and other.dtype.kind in "biufc":
+            from .creation import as_tensor
+
+            other = as_tensor(other)
+        return super().__call__(tensor, other)
+
+
+class ReverseQuotient(Infix):
+    """``other / tensor``. An array of NumPy is left to divide by, as a product with the reciprocal."""
+
+    def __call__(self, tensor, other):
+        if not isinstance(other, np.ndarray):
+            return super().__call__(tensor, other)
+        try:
+            return tensor.reciprocal() * other
+        except TypeError:
+            return NotImplemented
+
+
+def attach_infix(function, *names: str, kind: type[Infix] = Infix) -> None:
     """Make an operator's function the methods ``names`` of Tensor."""
     for name in names:
-        setattr(Tensor, name, make_function(Infix(function.operator), name=name))
+        setattr(Tensor, name, make_function(kind(function.operator), name=name))
+
+
+def attach_inplace(function, *names: str) -> None:
+    """Make an in-place operator's function the methods ``names``: ``x += a`` is ``x = x + a`` where ``a`` is foreign."""
+    from .inplace import _function as make_inplace
+
+    if not hasattr(function, "operator"):
+        attach_guarded(function, *names)
+        return
+    for name in names:
+        setattr(Tensor, name, make_inplace(Infix(function.operator), name))
 
 
 def attach_guarded(function, *names: str) -> None:

@@ -7,7 +7,7 @@ import numpy as np
 from ..tensor import Tensor
 from .arithmetic import HIDDEN, dtype_of, swapped
 from .elementwise import binary, elementwise, refusal, unary
-from .infix import attach_infix
+from .infix import attach_infix, attach_inplace
 from .overrides import write_out
 from .promotion import result_type_of
 from .registry import function
@@ -102,11 +102,11 @@ attach_infix(_rlshift, "__rlshift__")
 attach_infix(_rshift, "__rshift__")
 attach_infix(_rrshift, "__rrshift__")
 Tensor.__invert__ = bitwise_not
-Tensor.__iand__ = Tensor.bitwise_and_
-Tensor.__ior__ = Tensor.bitwise_or_
-Tensor.__ixor__ = Tensor.bitwise_xor_
-Tensor.__ilshift__ = Tensor.bitwise_left_shift_
-Tensor.__irshift__ = Tensor.bitwise_right_shift_
+attach_inplace(Tensor.bitwise_and_, "__iand__")
+attach_inplace(Tensor.bitwise_or_, "__ior__")
+attach_inplace(Tensor.bitwise_xor_, "__ixor__")
+attach_inplace(Tensor.bitwise_left_shift_, "__ilshift__")
+attach_inplace(Tensor.bitwise_right_shift_, "__irshift__")
 
 
 # -- number theory -------------------------------------------------------------------------------------------

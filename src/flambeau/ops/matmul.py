@@ -39,6 +39,8 @@ def check_same_dtype(name: str, first, second) -> None:
 
 def _dot_plan(name: str, left, right) -> Dot:
     check_same_dtype(name, left.dtype, right.dtype)
+    if 0 in left.shape or 0 in right.shape:  # nothing to compute, in any dtype
+        return Dot(left.dtype)
     if left.dtype.kind == "b":
         raise refusal("addmm_impl_cpu_", left.dtype, "b")
     check_product("addmm_impl_cpu_", left.dtype)

@@ -30,9 +30,11 @@ def numpy(self, *, force: bool = False):
 @function(None, method=True)
 def __array__(self, dtype=None, copy=None):
     array = self.numpy()
-    if dtype is not None:
-        return array.astype(dtype, copy=bool(copy))
-    return array.copy() if copy else array
+    if dtype is None or array.dtype == dtype:
+        return array.copy() if copy else array
+    if copy is False:
+        raise ValueError(f"__array__(): a {array.dtype} tensor becomes {np.dtype(dtype)} by a copy only, and copy=False forbids it")
+    return array.astype(dtype)
 
 
 @function(None, method=True)

@@ -10,7 +10,7 @@ from ..tensor import Tensor
 from .arithmetic import HIDDEN, WITH_INPLACE, swapped
 from .creation import filled
 from .elementwise import binary, refusal, unary
-from .infix import attach_infix, known
+from .infix import attach_infix, attach_inplace, known
 from .overrides import write_out
 from .promotion import result_type_of
 from .registry import function
@@ -113,6 +113,8 @@ def pow(input, exponent, *, out=None):
         RuntimeError: an integer tensor to a negative integer power.
     """
     if not isinstance(input, Tensor):
+        if isinstance(input, np.generic):
+            input = input.item()
         if input.__class__ not in NUMBERS:
             raise TypeError(
                 f"pow(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}"
@@ -138,7 +140,7 @@ def _pow_infix(self, other):
 
 
 Tensor.__pow__ = _pow_infix
-Tensor.__ipow__ = pow_
+attach_inplace(pow_, "__ipow__")
 attach_infix(_rpow, "__rpow__")
 
 
