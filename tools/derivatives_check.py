@@ -125,9 +125,11 @@ class Candidate:
         scope = {**function.__globals__, "torch": self.module}
         if "F" in scope:
             scope["F"] = self.module.nn.functional
-        return types.FunctionType(
+        bound = types.FunctionType(
             function.__code__, scope, function.__name__, function.__defaults__, function.__closure__
         )
+        bound.__kwdefaults__ = function.__kwdefaults__
+        return bound
 
 
 def leaves(value, kind) -> list:

@@ -142,3 +142,46 @@ def test_a_complex_number_among_real_ones(dtype):
 
     for index in (lambda m: 0, lambda m: [0, 1], lambda m: m.tensor([True, False, True])):
         agree(lambda m, x, index=index: written(m, x, index), [1, 0, 1], dtype=dtype)
+
+
+def second(function):
+    """The gradient of a weighted sum of the gradient."""
+
+    def program(m, x):
+        def weighted(y):
+            return (y * m.arange(1, y.numel() + 1, dtype=y.dtype).reshape(y.shape)).sum()
+
+        x.requires_grad_()
+        first = m.autograd.grad(weighted(function(m, x)), x, create_graph=True)[0]
+        return m.autograd.grad(weighted(first.cos()), x)[0]
+
+    return program
+
+
+TWICE = {
+    "logcumsumexp": lambda m, x: m.logcumsumexp(x, 0),
+    "i1": lambda m, x: m.special.i1(x),
+    "i1e": lambda m, x: m.special.i1e(x),
+    "norm": lambda m, x: m.linalg.vector_norm(x, 3.5),
+}
+
+
+@pytest.mark.parametrize("name", TWICE)
+def test_second_derivatives(name):
+    agree(second(TWICE[name]), [0.5, -1.0, 2.0, 0.1], dtype="float64")
+    if name.startswith("i1"):
+        agree(second(TWICE[name]), [0.0, 1.0], dtype="float64")
+
+
+FORWARD = {
+    "logcumsumexp": lambda m, x: m.logcumsumexp(x, 0),
+    "norm at zero": lambda m, x: m.linalg.norm(x * 0),
+    "norm of order 3.5 at zero": lambda m, x: m.linalg.vector_norm(x * 0, 3.5),
+    "the scale of a group": lambda m, x: m.native_group_norm(x.reshape(1, 2, 2), None, None, 1, 2, 2, 1, 1e-5)[2],
+}
+
+
+@pytest.mark.parametrize("name", FORWARD)
+def test_derivatives_forward(name):
+    agree(lambda m, x, t: m.func.jvp(lambda z: FORWARD[name](m, z), (x,), (t,))[1], [0.5, -1.0, 2.0, 0.1], [1.0, -2.0, 0.0, 0.5],
+          dtype="float64")

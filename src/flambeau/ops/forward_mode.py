@@ -1,16 +1,17 @@
 """Forward-mode differentiation: dual tensors carry the derivative of their values along a direction.
 
 An operator's derivative comes from its gradient: the gradient is linear in what arrives from above, and the transpose of that
-linear map is the derivative forward. So no operator has a forward rule of its own.
+linear map is the derivative forward. So hardly any operator has a forward rule of its own.
 """
 
 from __future__ import annotations
 
 from ..autograd.mode import state
+from ..dtypes import finfo
 from ..lazy.spec import spec as make_spec
 from ..runtime.devices import contiguous_format
 from ..tensor import Tensor, make
-from . import copying, differentiation, filling, scattering, slicing
+from . import copying, differentiation, filling, scans, scattering, selection, slicing
 from .batching import BatchedTensor, batched, beneath, expanded
 from .creation import zeros
 from .gradient import bind, reveal, run_gradient
@@ -345,3 +346,19 @@ def _(level, x, shape, key, tracked=False):
 @_rule(differentiation.detach)
 def _(level, input):
     return parts(input, level)[0].detach()
+
+
+@_rule(scans.logcumsumexp, Tensor.logcumsumexp)
+def _(level, input, dim):
+    # Its gradient treats both signs apart, by logarithms: at zero, where transposing looks, it has no slope.
+    primal, tangent = parts(input, level)
+    result = scans.logcumsumexp(primal, dim)
+    if not primal.ndim or primal.is_complex():
+        moved = tangent if not primal.ndim else (tangent * primal.exp()).cumsum(dim) * (-result).exp()
+        return _result(result, moved, level)
+
+    def part(positive):
+        logs = selection.where(positive > 0, selection.where(positive > 0, positive, 1).log(), finfo(primal.dtype).min)
+        return (scans.logcumsumexp(primal + logs, dim) - result).exp()
+
+    return _result(result, part(tangent) - part(-tangent), level)

@@ -13,6 +13,7 @@ from .registry import export, function
 from .reshaping import reshaped
 from .slicing import narrow
 from .statistics import mean
+from .transformed import Transformed
 
 
 def compute_dtype(dtype):
@@ -259,7 +260,7 @@ def native_group_norm(input, weight, bias, N: int, C: int, HxW: int, group: int,
         nothing = zeros((N, group), dtype=input.dtype) + sum(input)
         return input.clone(), nothing, nothing.clone()
     y, center, scale, _ = _group_norm(input, weight, bias, group, eps)
-    if input.requires_grad:
+    if input.requires_grad or isinstance(input, Transformed):
         center, scale = _group_statistics(input, group, eps)
     return _as_input(input, (y, center, scale))
 

@@ -44,8 +44,10 @@ def _(grad, saved):
         return spread(saved.output * 0, x.shape, dims)
     if ord == 1:
         return x.sgn() * grad
+    # What is not chosen is finite, too: its own derivative is multiplied by zero.
+    divisor = where(norm == 0, 1, norm)
     if ord == 2:
-        return x * where(norm == 0, 0, grad / norm)
+        return x * where(norm == 0, 0, grad / divisor)
     size = x.abs()
     if math.isinf(ord):
         attained = (size == norm) | ((size != size) & (norm != norm))
@@ -53,7 +55,7 @@ def _(grad, saved):
         return where(attained, x.sgn() * (grad / ties), 0)
     if ord < 1:
         return where(x == 0, 0, x.sgn() * size.pow(ord - 1)) * grad * norm.pow(1 - ord)
-    scale = where(norm == 0, 0, grad / norm.pow(ord - 1))
+    scale = where(norm == 0, 0, grad / divisor.pow(ord - 1))
     if ord < 2:
         return x.sgn() * size.pow(ord - 1) * scale
     return x * size.pow(ord - 2) * scale

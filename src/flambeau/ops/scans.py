@@ -144,8 +144,10 @@ def _(grad, saved):
     if x.is_complex():
         return _reversed_sum(grad * (-y).exp().conj(), dim) * x.exp().conj()
 
+    nothing = dtypes.finfo(x.dtype).min  # a finite stand-in for the logarithm of 0, so that this has a gradient
+
     def part(positive):
-        logs = where(positive > 0, where(positive > 0, positive, 1).log(), float("-inf")) - y
+        logs = where(positive > 0, where(positive > 0, positive, 1).log(), nothing) - y
         return (logcumsumexp(logs.flip(dim), dim).flip(dim) + x).exp()
 
     return part(grad) - part(-grad)

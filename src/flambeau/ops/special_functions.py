@@ -148,11 +148,22 @@ def _(grad, saved):
 
 i0 = analytic("i0", numerics.bessel_i(0, False), lambda x, y: i1(x), refuse="c", translated=True)
 i0e = analytic("i0e", numerics.bessel_i(0, True), lambda x, y: i1e(x) - x.sgn() * y, **_SPECIAL)
-i1 = analytic("i1", numerics.bessel_i(1, False), lambda x, y: i0(x) - where(x == 0, 0.5, y / x), **_SPECIAL)
+
+
+def _away_from_zero(x):
+    return where(x == 0, 1, x)  # so that what is not chosen at 0 has a finite gradient
+
+
+i1 = analytic(
+    "i1",
+    numerics.bessel_i(1, False),
+    lambda x, y: i0(x) - where(x == 0, 0.5, y / _away_from_zero(x)),
+    **_SPECIAL,
+)
 i1e = analytic(
     "i1e",
     numerics.bessel_i(1, True),
-    lambda x, y: where(x == 0, 0.5, i0e(x) - y * (x.sgn() + x.reciprocal())),
+    lambda x, y: where(x == 0, 0.5, i0e(x) - y * (x.sgn() + _away_from_zero(x).reciprocal())),
     **_SPECIAL,
 )
 
