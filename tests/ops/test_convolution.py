@@ -135,3 +135,17 @@ def test_dtypes_must_agree():
     for module, functional in ((torch, TF), (flambeau, F)):
         with pytest.raises(RuntimeError):
             functional.conv2d(module.ones(1, 1, 3, 3), module.ones(1, 1, 3, 3, dtype=module.float64))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+def test_sixteen_bits_are_rounded_once(dtype):
+    found = []
+    for lib in (torch, flambeau):
+        x = lib.linspace(-1, 1, 2 * 4 * 81).reshape(2, 4, 9, 9).to(getattr(lib, dtype)).requires_grad_()
+        weight = lib.linspace(-1, 1, 6 * 36).reshape(6, 4, 3, 3).to(getattr(lib, dtype)).requires_grad_()
+        y = lib.nn.functional.conv2d(x, weight, padding=1)
+        y.sum().backward()
+        assert y.dtype is x.grad.dtype is getattr(lib, dtype)
+        found.append([t.detach().float().numpy() for t in (y, x.grad, weight.grad)])
+    for expected, ours in zip(*found):
+        np.testing.assert_allclose(ours, expected, rtol=1e-2, atol=1e-2)

@@ -6,6 +6,7 @@ of output and input.
 
 from __future__ import annotations
 
+from .. import dtypes
 from ..compiler.plans import Convolution
 from ..compiler.reference import widen
 from ..lazy.spec import dense
@@ -73,6 +74,19 @@ def _(grad, saved):
     x = saved.input
     return _output(x.conj(), grad, saved.plan), _input(saved.grad.conj(), grad, saved.plan, tuple(x.shape[2:]))
 
+
+def _widened(primitive):
+    """The primitive, of 16-bit floats in float32 and rounded once."""
+
+    def apply(first, second, *geometry):
+        if first.dtype not in (dtypes.float16, dtypes.bfloat16):
+            return primitive(first, second, *geometry)
+        return primitive(first.to(dtypes.float32), second.to(dtypes.float32), *geometry).to(first.dtype)
+
+    return apply
+
+
+_output, _input, _weight = _widened(_output), _widened(_input), _widened(_weight)
 
 # -- with a bias: one instruction each way -----------------------------------------------------------------------------------
 

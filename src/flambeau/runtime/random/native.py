@@ -13,7 +13,7 @@ import os
 import numpy as np
 
 available = os.environ.get("FLAMBEAU_BACKEND", "") != "numpy"
-_POINTERS = {"ptr": ctypes.c_void_p, "i64": ctypes.c_int64, "float": ctypes.c_float}
+_POINTERS = {"ptr": ctypes.c_void_p, "i64": ctypes.c_int64, "float": ctypes.c_float, "double": ctypes.c_double}
 _LANES = 8  # a block of normal deviates has eight radii, then eight angles
 
 
@@ -38,11 +38,26 @@ def box_muller(uniforms: np.ndarray, mean: float, std: float) -> np.ndarray:
     return result
 
 
+def fused(a: np.ndarray, b: float, c: float) -> np.ndarray:
+    """``a * b + c`` over float32 or float64, rounded once."""
+    a = np.ascontiguousarray(a)
+    result = np.empty_like(a)
+    scalar = "float" if a.dtype == np.float32 else "double"
+    _function(f"fused_{scalar}", "ptr", "ptr", "i64", scalar, scalar)(a.ctypes.data, result.ctypes.data, a.size, b, c)
+    return result
+
+
 @functools.cache
 def _function(name: str, *types: str):
     from flambeau.runtime import jit
 
-    text = _SHUFFLE if name == "shuffle" else _BoxMuller().text() if name == "box_muller" else _MAP.replace("FUNCTION", name[4:])
+    kind, _, argument = name.partition("_")
+    if kind == "map":
+        text = _MAP.replace("FUNCTION", argument)
+    elif kind == "fused":
+        text = _FUSED.replace("SUFFIX", "f32" if argument == "float" else "f64").replace("SCALAR", argument)
+    else:
+        text = _SHUFFLE if kind == "shuffle" else _BoxMuller().text()
     address = jit.compile_ir(text, [name])[name]
     return ctypes.CFUNCTYPE(None, *[_POINTERS[t] for t in types])(address)
 
@@ -89,6 +104,27 @@ loop:
   %value = load double, ptr %from
   %result = call double @FUNCTION(double %value)
   store double %result, ptr %to
+  %next = add i64 %i, 1
+  %more = icmp slt i64 %next, %count
+  br i1 %more, label %loop, label %end
+end:
+  ret void
+}
+"""
+
+_FUSED = """
+declare SCALAR @llvm.fma.SUFFIX(SCALAR, SCALAR, SCALAR)
+define void @fused_SCALAR(ptr %values, ptr %results, i64 %count, SCALAR %b, SCALAR %c) {
+entry:
+  %some = icmp sgt i64 %count, 0
+  br i1 %some, label %loop, label %end
+loop:
+  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %from = getelementptr SCALAR, ptr %values, i64 %i
+  %to = getelementptr SCALAR, ptr %results, i64 %i
+  %value = load SCALAR, ptr %from
+  %result = call SCALAR @llvm.fma.SUFFIX(SCALAR %value, SCALAR %b, SCALAR %c)
+  store SCALAR %result, ptr %to
   %next = add i64 %i, 1
   %more = icmp slt i64 %next, %count
   br i1 %more, label %loop, label %end

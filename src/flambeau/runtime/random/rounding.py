@@ -7,6 +7,8 @@ from __future__ import annotations
 
 import numpy as np
 
+from . import native
+
 _SPLITTER = 2.0**27 + 1  # cuts a float64 into two halves of 26 bits (Veltkamp)
 _HUGE = 2.0**960  # beyond, the error terms would overflow: the plain sum stands in
 
@@ -33,9 +35,16 @@ def cast(values: np.ndarray, dtype: str) -> np.ndarray:
         return np.asarray(values).astype(dtype)
 
 
+def as_complex(parts: np.ndarray, dtype: str) -> np.ndarray:
+    """Real and imaginary parts by turns as complex numbers; complex32 comes as complex64 of the same values."""
+    return parts.astype(np.float32).view(np.complex64) if dtype == "complex32" else parts.view(dtype)
+
+
 def fma32(a: np.ndarray, b: float, c: float) -> np.ndarray:
     """``a * b + c`` over float32 operands (``b`` and ``c`` are rounded to it), rounded once."""
     b, c = float(np.float32(b)), float(np.float32(c))
+    if native.available and a.ndim and a.dtype == np.float32:
+        return native.fused(a, b, c)
     product = np.multiply(a, b, dtype=np.float64)  # exact: 24 bits by 24 bits
     total = product + c
     # float64 has already rounded the sum: where it fell on a tie of float32, step off it to the true side.
@@ -53,6 +62,8 @@ def fma64(a: np.ndarray, b: float, c: float) -> np.ndarray:
     rounding to odd", IEEE Transactions on Computers 57(4), 2008.
     """
     a = np.asarray(a, dtype=np.float64)
+    if native.available and a.ndim:
+        return native.fused(a, float(b), float(c))
     if c == 0 or not max(abs(b), abs(c)) < _HUGE:
         return a * b + c
     high = a * b

@@ -7,6 +7,8 @@ change a bit.
 
 from __future__ import annotations
 
+import functools
+import importlib
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
@@ -70,13 +72,21 @@ def lowering(plan: type):
     return register
 
 
+@functools.cache
+def _load() -> None:
+    """Import the modules that nobody else imports for what they register."""
+    importlib.import_module("flambeau.compiler.targets.cpu.integer_dot")
+
+
 def has_lowering(operation: Operation) -> bool:
     """Whether the operation is of a kind that may run natively."""
+    _load()
     return operation.code.extra.__class__ in _LOWERINGS
 
 
 def lower_single(operation: Operation) -> Lowered | None:
     """The tasks of an operation, None where the reference backend must compute it."""
+    _load()
     function = _LOWERINGS.get(operation.code.extra.__class__)
     return function(operation) if function else None
 
