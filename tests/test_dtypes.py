@@ -73,6 +73,22 @@ def test_promotion_of_every_pair(a):
         assert outcome(promoted, fl) == outcome(promoted, torch), (a, b)
 
 
+@pytest.mark.parametrize("name", ["qint8", "quint8", "qint32", "quint4x2", "bits8", "bits16", "uint4", "int7", "float4_e2m1fn_x2"])
+def test_names_of_dtypes_without_tensors(name):
+    ours, theirs = getattr(fl, name), getattr(torch, name)
+    assert repr(ours) == repr(theirs)
+    for field in ("itemsize", "is_floating_point", "is_complex"):
+        assert getattr(ours, field) == getattr(theirs, field), field
+    if name.startswith(("q", "bits")):
+        for dtype in (ours, theirs):
+            with pytest.raises(RuntimeError):
+                dtype.is_signed  # noqa: B018
+    else:
+        assert ours.is_signed == theirs.is_signed
+    with pytest.raises(NotImplementedError, match="name only"):
+        fl.zeros(2, dtype=ours)
+
+
 # -- 8-bit floats ------------------------------------------------------------------------------------------------------
 
 
@@ -178,6 +194,14 @@ def test_parts_of_complex32():
         pairs = module.view_as_real(z)
         return [repr(t) for t in (z, z.real, z.imag, pairs, module.view_as_complex(pairs), z.to(module.complex64), z * 1.5, z + z, z * z,
                                   z.chalf(), z == z, module.ones(2).half() * 1j)]
+
+    assert run(fl) == run(torch)
+
+
+def test_random_complex32():
+    def run(module):
+        module.manual_seed(3)
+        return [repr(t) for t in (module.rand(5, dtype=module.complex32), module.randn(20, dtype=module.complex32))]
 
     assert run(fl) == run(torch)
 

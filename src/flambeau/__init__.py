@@ -21,6 +21,7 @@ from .autograd import (
     set_grad_enabled,
 )
 from .autograd.anomaly import is_anomaly_check_nan_enabled, set_anomaly_enabled
+from .dtypes import NAMES_ONLY as _NAMES_ONLY
 from .dtypes import (
     bfloat16,
     complex32,
@@ -90,6 +91,7 @@ from .version import __version__
 globals().update(ops.NAMESPACES["torch"])
 
 half, double, short, long = float16, float64, int16, int64
+globals().update({d.name: d for d in _NAMES_ONLY})
 chalf, cfloat, cdouble = complex32, complex64, complex128
 inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 

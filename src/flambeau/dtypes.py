@@ -60,6 +60,30 @@ class dtype:
         return found
 
 
+class NameOnly(dtype):
+    """A dtype that programs may name and compare, of which there are no tensors: that of quantised and of packed numbers."""
+
+    __slots__ = ()
+    _facts = ("name", "itemsize", "kind", "is_floating_point", "is_complex", "alias")
+
+    def __init__(self, name: str, itemsize: int):
+        facts = (name, itemsize, "q", name.startswith("float"), False, "")
+        for field, fact in zip(self._facts, facts):
+            setattr(self, field, fact)
+
+    @property
+    def is_signed(self) -> bool:  # type: ignore[override]
+        """Whether numbers of this dtype have a sign; RuntimeError for quantised dtypes and bits."""
+        if self.name.startswith(("q", "bits")):
+            raise RuntimeError(f"is_signed is not supported for the dtype {self!r}")
+        return not self.name.startswith("uint")
+
+    def _refuse(self):
+        raise NotImplementedError(f"flambeau: tensors of {self!r} are not supported: the dtype is a name only")
+
+    numpy = compute = packed = category = property(_refuse)
+
+
 bool_ = dtype("bool", 1, "bool", "b", signed=False)
 uint8 = dtype("uint8", 1, "uint8", "i", signed=False)
 uint16 = dtype("uint16", 2, "uint16", "i", signed=False)
@@ -85,6 +109,14 @@ complex128 = dtype("complex128", 16, "complex128", "c", alias="cdouble")
 ALL = (bool_, uint8, uint16, uint32, uint64, int8, int16, int32, int64,
        float16, bfloat16, float32, float64, complex32, complex64, complex128,
        float8_e4m3fn, float8_e5m2, float8_e4m3fnuz, float8_e5m2fnuz, float8_e8m0fnu)
+NAMES_ONLY = tuple(
+    NameOnly(name, size)
+    for size, names in (
+        (1, "qint8 quint8 quint4x2 quint2x4 bits8 bits1x8 bits2x4 bits4x2 float4_e2m1fn_x2"), (2, "bits16"), (4, "qint32"),
+        (1, "int1 int2 int3 int4 int5 int6 int7 uint1 uint2 uint3 uint4 uint5 uint6 uint7"),
+    )
+    for name in names.split()
+)  # fmt: skip
 FLOAT8 = (float8_e4m3fn, float8_e5m2, float8_e4m3fnuz, float8_e5m2fnuz, float8_e8m0fnu)
 WIDE_UNSIGNED = (uint16, uint32, uint64)
 # How PyTorch's messages call a dtype.
@@ -94,7 +126,7 @@ SCALAR_NAMES = {
     "complex128": "ComplexDouble", "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64",
     **{d.name: d.name.capitalize() for d in FLOAT8},
 }
-BY_NAME = {d.name: d for d in ALL} | {d.alias: d for d in ALL if d.alias}
+BY_NAME = {d.name: d for d in (*ALL, *NAMES_ONLY)} | {d.alias: d for d in ALL if d.alias}
 _BY_NUMPY = {d.numpy: d for d in ALL if not d.packed}
 
 

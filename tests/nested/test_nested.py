@@ -327,6 +327,31 @@ def test_a_gradient_may_be_nested():
     agree(run)
 
 
+def test_autograd_functions_and_hooks_see_nested_gradients():
+    def run(m):
+        x, seen = nested(m, "jagged", requires_grad=True), []
+        x.register_hook(lambda g: seen.append(g * 2))
+        m.autograd.backward([x * x], [m.ones_like(x)])
+        return m.autograd.grad((x * x * x).sum(), x), x.grad, seen[:1]
+
+    agree(run)
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+def test_copies_and_files(layout):
+    import copy
+    import io
+    import pickle
+
+    x = nested(fl, layout)
+    file = io.BytesIO()
+    fl.save({"x": x}, file)
+    file.seek(0)
+    for copied in (copy.copy(x), copy.deepcopy(x), pickle.loads(pickle.dumps(x)), fl.load(file, weights_only=False)["x"]):
+        assert described(copied) == described(x)
+        assert copied.layout is x.layout
+
+
 def test_a_layer_is_trained_on_ragged_batches():
     def run(m):
         layer = m.nn.Linear(3, 2)

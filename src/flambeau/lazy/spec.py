@@ -58,7 +58,7 @@ class Spec:
         self.override = override
         self.ndim = len(shape)
         self.numel = count(shape)
-        self.nbytes = self.numel * dtype.itemsize
+        self.nbytes = self.numel * dtype.numpy.itemsize  # dtypes that are names only refuse here
         self.contiguous = is_contiguous(shape, stride)
         self.span = span(shape, stride)
         self.plain = self

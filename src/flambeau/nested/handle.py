@@ -7,6 +7,7 @@ lies in it. As a subclass with a ``__torch_function__`` it is offered every oper
 from __future__ import annotations
 
 from collections.abc import Callable
+from copy import deepcopy
 from typing import Any
 
 from ..autograd.graph import edge_of
@@ -129,10 +130,29 @@ class NestedTensor(Tensor):
 
         return self._held.register_hook(beneath)
 
+    def gradient_beneath(self, gradient: Tensor) -> Tensor:
+        """The gradient of the values, from a nested one of this tensor's sizes."""
+        if not isinstance(gradient, NestedTensor):
+            raise RuntimeError("the gradient of a nested tensor is expected to be a nested tensor")
+        return gradient._held
+
+    def gradient_above(self, gradient: Tensor) -> Tensor:
+        """The nested gradient of this tensor, from that of its values."""
+        return self.with_values(gradient)
+
     @property  # type: ignore[misc]
     def data(self):
         """The same components without history."""
         return self.with_values(self._held.detach())
+
+    # -- copies -----------------------------------------------------------------------------------------------------------
+
+    def __copy__(self):
+        return self.with_values(self._held)
+
+    def __deepcopy__(self, memo):
+        made = memo[id(self)] = self.with_values(deepcopy(self._held, memo))
+        return made
 
     # -- what all nested tensors have --------------------------------------------------------------------------------------
 

@@ -105,6 +105,10 @@ def index_tensor(array) -> Tensor:
     return from_array(np.asarray(array, np.int64), int64)
 
 
+def _rebuilt(values: Tensor, offsets: Tensor, lengths: Tensor | None, axis: int) -> JaggedNested:
+    return JaggedNested.over(values, ragged_of(offsets, lengths), axis)
+
+
 class JaggedNested(NestedTensor):
     """``_held`` has the values, ``_ragged`` the sizes, ``_axis`` the ragged dimension of the whole (counting the batch)."""
 
@@ -124,6 +128,9 @@ class JaggedNested(NestedTensor):
     def with_values(self, values: Tensor) -> JaggedNested:
         """Other values of the same sizes, and of the same ragged dimension."""
         return JaggedNested.over(values, self._ragged, self._axis)
+
+    def __reduce_ex__(self, protocol):
+        return _rebuilt, (self._held, self._ragged.offsets, self._ragged.lengths, self._axis)
 
     def components(self) -> tuple[Tensor, ...]:
         """The tensors of the batch: views of the packed values."""

@@ -39,6 +39,9 @@ class StridedNested(NestedTensor):
         """Other values of the same sizes."""
         return StridedNested.over(values, self._sizes)
 
+    def __reduce_ex__(self, protocol):
+        return StridedNested.over, (self._held, self._sizes)
+
     def components(self) -> tuple[Tensor, ...]:
         """The tensors of the batch: views of the packed values."""
         ends = itertools.accumulate(prod(s) for s in self._sizes)

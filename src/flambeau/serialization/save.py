@@ -118,7 +118,7 @@ class _Pickler(pickle._Pickler):
 
     def reducer_override(self, obj: Any) -> Any:
         if isinstance(obj, Tensor):
-            return _reduced(obj)
+            return NotImplemented if obj.is_nested else _reduced(obj)
         if isinstance(obj, devices.device):
             return devices.device, (obj.type,) if obj.index is None else (obj.type, obj.index)
         if isinstance(obj, devices.layout):

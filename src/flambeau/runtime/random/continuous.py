@@ -8,7 +8,7 @@ import numpy as np
 
 from .gaussian import libm, normal_pairs, unit_float32, unit_float64
 from .generator import Generator
-from .rounding import cast, fma32, fma64
+from .rounding import as_complex, cast, fma32, fma64
 from .shapes import LARGEST, SCALAR_NAMES, count, real_dtype, refuse_dtype
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
@@ -24,17 +24,18 @@ def uniform(
     """An array of that shape, uniform in [low, high), drawn as ``Tensor.uniform_`` draws it.
 
     Args:
-        dtype: float16, bfloat16 (returned as rounded float32), float32, float64, complex64 or complex128
+        dtype: float16, bfloat16 (returned as rounded float32), float32, float64, complex32 (returned as rounded
+            complex64), complex64 or complex128
             (whose two parts are drawn one after the other).
 
     Raises RuntimeError when ``low > high`` or a bound or the width overflows the dtype, NotImplementedError
     for another dtype.
     """
-    refuse_dtype("check_uniform_bounds", dtype, (*_FLOATS, "complex64", "complex128"))
+    refuse_dtype("check_uniform_bounds", dtype, (*_FLOATS, "complex32", "complex64", "complex128"))
     part = real_dtype(dtype)
     _check_uniform_bounds(low, high, part)
     if part != dtype:
-        return uniform(generator, 2 * count(shape), low, high, part).view(dtype).reshape(shape)
+        return as_complex(uniform(generator, 2 * count(shape), low, high, part), dtype).reshape(shape)
     size = count(shape)
     if dtype == "float64":
         values = fma64(unit_float64(generator, size), float(high) - low, low)

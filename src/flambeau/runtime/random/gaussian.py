@@ -15,14 +15,14 @@ import numpy as np
 
 from . import native
 from .generator import Generator
-from .rounding import cast, fma32, fma64
+from .rounding import as_complex, cast, fma32, fma64
 from .shapes import count, real_dtype, refuse_dtype
 
 _BLOCK = 16
 # Pairs worked on at a time, so that the temporaries of the float32 transform stay in the L2 cache.
 _CHUNK_BLOCKS = 1024
 
-_FLOATS = ("float16", "bfloat16", "float32", "float64", "complex64", "complex128")
+_FLOATS = ("float16", "bfloat16", "float32", "float64", "complex32", "complex64", "complex128")
 
 # The constants as NumPy's float32.
 _LOG, _SINE, _COSINE = (np.array(series, dtype=np.float32) for series in (native.LOG, native.SINE, native.COSINE))
@@ -43,7 +43,8 @@ def normal(
     """An array of that shape from the normal distribution, drawn as ``Tensor.normal_`` draws it.
 
     Args:
-        dtype: float16, bfloat16 (returned as rounded float32), float32, float64, complex64 or complex128.
+        dtype: float16, bfloat16 (returned as rounded float32), float32, float64, complex32 (returned as rounded
+            complex64), complex64 or complex128.
             A complex deviate has two independent parts of variance ``std**2 / 2``.
         contiguous: False when the tensor to fill is not contiguous: PyTorch then draws differently. The
             values come in the order of the tensor's memory.
@@ -57,7 +58,7 @@ def normal(
     size = count(shape)
     if part != dtype:
         values = normal(generator, 2 * size, mean, std / math.sqrt(2), part, contiguous)
-        return values.view(dtype).reshape(shape)
+        return as_complex(values, dtype).reshape(shape)
     if size < _BLOCK or not contiguous:
         return cast(normal_pairs(generator, size, mean, std), dtype).reshape(shape)
     return cast(_fill(generator, size, mean, std, dtype), dtype).reshape(shape)

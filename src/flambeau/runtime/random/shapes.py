@@ -10,7 +10,8 @@ import numpy as np
 SCALAR_NAMES = {
     "bool": "Bool", "uint8": "Byte", "int8": "Char", "int16": "Short", "int32": "Int", "int64": "Long",
     "uint16": "UInt16", "uint32": "UInt32", "uint64": "UInt64", "float16": "Half", "bfloat16": "BFloat16",
-    "float32": "Float", "float64": "Double", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    "float32": "Float", "float64": "Double", "complex32": "ComplexHalf", "complex64": "ComplexFloat", "complex128": "ComplexDouble",
+    **{name: name.capitalize() for name in ("float8_e4m3fn", "float8_e5m2", "float8_e4m3fnuz", "float8_e5m2fnuz", "float8_e8m0fnu")},
 }
 
 # Bits of the significand, the hidden one included: integers up to 2**DIGITS are exact.
@@ -31,7 +32,7 @@ def count(shape: int | tuple[int, ...]) -> int:
 
 def real_dtype(dtype: str) -> str:
     """The dtype of the parts of a complex dtype, and any other as it is."""
-    return {"complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
+    return {"complex32": "float16", "complex64": "float32", "complex128": "float64"}.get(dtype, dtype)
 
 
 def refuse_dtype(kernel: str, dtype: str, supported: tuple[str, ...]) -> None:
