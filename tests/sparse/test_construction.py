@@ -37,6 +37,7 @@ def test_coo_components():
 def test_components_that_do_not_fit(indices, values, size):
     errors_agree(lambda m: m.sparse_coo_tensor(indices, values, size))
     errors_agree(lambda m: m.sparse_coo_tensor([[0, -1]], [1.0, 2.0]))
+    errors_agree(lambda m: m.sparse_coo_tensor([[0], [1]], [1.0], (2**40, 2**40)))
 
 
 def test_components_of_another_layout_are_refused():

@@ -153,6 +153,26 @@ def test_writing_in_place_obeys_the_rules_of_leaves():
     agree(written)
 
 
+def test_complex_gradients_are_conjugated():
+    def gradients(m):
+        values = m.tensor([1 + 2j, 2 - 1j, 3j, 1.0]).requires_grad_()
+        dense = m.tensor([[1j, 2], [3, 4j], [1, 1 + 1j], [0, 2j]]).requires_grad_()
+        m.sparse.mm(m.sparse_coo_tensor(m.tensor(INDICES), values, (4, 4)), dense).abs().pow(2).sum().backward()
+        return values.grad, dense.grad
+
+    agree(gradients)
+
+
+def test_functions_of_users_refuse_sparse_arguments_that_require_grad():
+    class Double(flambeau.autograd.Function):
+        @staticmethod
+        def forward(ctx, x):
+            return x * 2
+
+    with pytest.raises(NotImplementedError, match="sparse argument"):
+        Double.apply(as_layout(flambeau, "sparse_coo", requires_grad=True))
+
+
 # -- embeddings ----------------------------------------------------------------------------------------------------------------
 
 

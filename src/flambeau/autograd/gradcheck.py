@@ -47,7 +47,7 @@ def gradcheck(
     if check_batched_grad:
         raise NotImplementedError("flambeau: gradcheck: argument check_batched_grad is not supported yet")
     if masked:
-        raise NotImplementedError("flambeau: gradcheck: argument masked is not supported yet: there are no sparse tensors")
+        raise NotImplementedError("flambeau: gradcheck: argument masked is not supported yet: see sparse.as_sparse_gradcheck")
     if not (check_backward_ad or check_forward_ad):
         raise AssertionError("Expected at least one of check_forward_ad or check_backward_ad to be True")
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)

@@ -26,8 +26,6 @@ def mm(mat1: Tensor, mat2: Tensor, reduce: str = "sum") -> Tensor:
     With ``reduce`` "mean", "amax", "amin" or "prod" (CSR times dense) the terms of each element are reduced that way instead of
     summed; elements without terms are 0. Gradients flow to the values of sparse matrices and to dense ones.
     """
-    if not isinstance(mat1, SparseTensor) and not isinstance(mat2, SparseTensor):
-        raise RuntimeError("sparse.mm: expected at least one sparse matrix, got two strided ones")
     if reduce == "sum":
         return ops.mm(mat1, mat2)
     if reduce not in _REDUCTIONS:

@@ -18,7 +18,7 @@ from ..creation import check_size, filled, tensor
 from ..overrides import dispatching
 from ..registry import export, function
 from . import invariants
-from .coo import CooTensor, as_values, coo, dense_to_coo, layout_name
+from .coo import CooTensor, as_values, coo, dense_to_coo, layout_name, require_cpu
 from .handle import SparseTensor, linked
 from .masking import looked_up
 from .pattern import CompressedPattern, index_tensor
@@ -85,7 +85,7 @@ def _sparse_compressed_tensor(compressed_indices, plain_indices, values, size=No
         raise RuntimeError(f"sparse_compressed_tensor expected sparse compressed tensor layout but got {got}")
     if pin_memory:
         raise RuntimeError("Cannot access accelerator device when none is available.")
-    devices.resolve(device)
+    require_cpu("sparse_compressed_tensor", device)
     by_rows, blocked = _LAYOUTS[layout]
     compressed, plain = _index_part(compressed_indices), _index_part(plain_indices)
     values = as_values(values, dtype)

@@ -66,7 +66,7 @@ def _sparse_coo_tensor(indices=None, values=None, size=None, *, dtype=None, devi
     """
     if pin_memory:
         raise RuntimeError("Cannot access accelerator device when none is available.")
-    devices.resolve(device)
+    require_cpu("sparse_coo_tensor", device)
     if values is None and (size is None) != (indices is None):
         shape = check_size("sparse_coo_tensor", indices if size is None else size)
         made = empty_coo(shape, len(shape), 0, dtype or dtypes.get_default_dtype())
@@ -80,6 +80,8 @@ def _sparse_coo_tensor(indices=None, values=None, size=None, *, dtype=None, devi
         size = _smallest_size(indices, values)
     size = check_size("sparse_coo_tensor", size)
     _check_components(indices, values, size)
+    if math.prod(size) >= 1 << 63:
+        raise RuntimeError(f"numel: integer multiplication overflow, size {list(size)} has too many elements")
     if invariants.wanted(check_invariants):
         invariants.check_coo(indices, values, size, bool(is_coalesced))
     held = linked(values, "SparseCooTensorWithDimsAndTensorsBackward0")
@@ -96,6 +98,12 @@ sparse_coo_tensor.__signature__ = _known.replace(
                 for p in _known.parameters.values() if p.name != "pin_memory"]
 )  # fmt: skip
 export("torch", "sparse_coo_tensor", sparse_coo_tensor)
+
+
+def require_cpu(name: str, device) -> None:
+    """NotImplementedError for devices that sparse tensors cannot be on."""
+    if devices.resolve(device).type != "cpu":
+        raise NotImplementedError(f"flambeau: {name}: argument device={device!r} is not supported yet")
 
 
 def _indices(data) -> Tensor:

@@ -69,6 +69,10 @@ class SparseTensor(Tensor):
         spec = self._held._spec
         return make_spec(self._size, contiguous_strides(self._size), spec.dtype, spec.device, spec.requires_grad, True)
 
+    @_spec.setter
+    def _spec(self, value):
+        raise NotImplementedError("flambeau: a sparse result of an autograd.Function is not supported yet: give its values")
+
     @property
     def _storage(self):
         found = self.__dict__.get("_nothing")

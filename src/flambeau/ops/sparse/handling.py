@@ -12,7 +12,7 @@ from ..creation import check_size
 from ..registry import function
 from ..schema import spread
 from .compressed import CompressedTensor, sparse_compressed_tensor
-from .coo import CooTensor, coo, empty_coo, sparse_coo_tensor
+from .coo import CooTensor, coo, empty_coo, require_cpu, sparse_coo_tensor
 from .handle import SparseTensor, refusal, rule
 from .pattern import CompressedPattern, Pattern
 
@@ -134,6 +134,7 @@ def contiguous(self, *, memory_format=None):
 @rule("zeros_like", "empty_like")
 def zeros_like(input, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
     """A tensor of the same kind and size without entries; dense where ``layout`` says so."""
+    require_cpu("zeros_like", device)
     if layout is not None and layout is not input.layout:
         return input._held.new_zeros(input._size, dtype=dtype, requires_grad=requires_grad, layout=layout)
     if isinstance(input, CooTensor):
@@ -155,6 +156,7 @@ def _empty_compressed(model: CompressedTensor, dtype) -> CompressedTensor:
 @rule("new_zeros", "new_empty")
 def new_zeros(self, *sizes, size=None, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """A COO tensor of the given sizes without entries."""
+    require_cpu("new_zeros", device)
     if not isinstance(self, CooTensor):
         raise refusal("new_zeros", (self,))
     shape = check_size("new_zeros", spread(sizes) if size is None else size)
@@ -175,6 +177,7 @@ for _name in ("ones_like", "full_like", "rand_like", "randn_like", "randint_like
 @rule("tensor")
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A copy of a sparse tensor."""
+    require_cpu("tensor", device)
     made = clone(data.detach())
     return (made if dtype is None else made.to(dtype)).requires_grad_(requires_grad)
 

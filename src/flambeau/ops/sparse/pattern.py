@@ -22,7 +22,9 @@ def array_of(indices: Tensor) -> np.ndarray:
 
 
 def flattened(indices: np.ndarray, sizes) -> np.ndarray:
-    """Each column of ``indices`` as one row-major position in ``sizes``."""
+    """Each column of ``indices`` as one row-major position in ``sizes``; RuntimeError where positions pass 64 bits."""
+    if math.prod(sizes) >= 1 << 63:
+        raise RuntimeError(f"numel: integer multiplication overflow, sizes {list(sizes)} have too many elements")
     flat = np.zeros(indices.shape[1], np.int64)
     for row, size in zip(indices, sizes):
         flat = flat * size + row
