@@ -9,6 +9,7 @@ import pickle
 import numpy as np
 import pytest
 
+import flambeau
 from flambeau.runtime import random
 from flambeau.runtime.random import Generator
 from flambeau.runtime.random.rounding import cast, fma32, fma64, to_bfloat16
@@ -504,3 +505,17 @@ def test_the_compiled_loops_and_numpys_agree(n, monkeypatch):
     monkeypatch.setattr(native, "available", False)
     for ours, plain in zip(compiled, draws()):
         np.testing.assert_array_equal(ours, plain)
+
+
+def test_poisson_and_binomial_counts_few_and_many():
+    """Runs of small rates are drawn ahead: the stream goes on as if they had not been."""
+    rates = torch.tensor([0.0, 0.5, 3.0, 9.9, 40.0, 0.1, 0.0, 200.0, 12.0, 7.0] * 50)
+    chances = torch.tensor([0.1, 0.9, 0.5, 0.0, 1.0] * 100)
+    trials = torch.tensor([5.0, 60.0, 0.0, 300.0] * 125)
+    torch.manual_seed(11)
+    expected = [torch.poisson(rates), torch.binomial(trials, chances), torch.rand(3)]
+    flambeau.manual_seed(11)
+    ours = [flambeau.poisson(flambeau.tensor(rates.numpy())),
+            flambeau.binomial(flambeau.tensor(trials.numpy()), flambeau.tensor(chances.numpy())), flambeau.rand(3)]
+    for found, wanted in zip(ours, expected):
+        np.testing.assert_array_equal(found.numpy(), wanted.numpy())

@@ -30,48 +30,75 @@ def _infer(op, specs, values):
 def _reference(code, arrays, numbers):
     log_probs, targets = arrays
     input_lengths, target_lengths, blank = code.attrs[2:]
-    losses = np.zeros(log_probs.shape[1], log_probs.dtype)
-    slopes = np.zeros_like(log_probs)
-    start = 0
+    sequences, start = [], 0
     for n, (steps, length) in enumerate(zip(input_lengths, target_lengths)):
         labels = targets[n, :length] if targets.ndim == 2 else targets[start : start + length]
         start += length
-        losses[n], slopes[:steps, n] = _one(log_probs[:steps, n].astype(np.float64), labels.astype(np.int64), blank)
+        sequences.append(_Sequence(log_probs[:steps, n].astype(np.float64), labels.astype(np.int64), blank))
+    tables = _variables([part for sequence in sequences for part in sequence.both_ways()])
+    losses = np.zeros(log_probs.shape[1], log_probs.dtype)
+    slopes = np.zeros_like(log_probs)
+    for n, sequence in enumerate(sequences):
+        losses[n], slopes[: input_lengths[n], n] = sequence.outcome(*tables[2 * n : 2 * n + 2])
     return losses, slopes
 
 
-def _one(log_probs, labels, blank: int):
-    """The loss of one sequence, and its slope by what went into the softmax that made ``log_probs``."""
-    steps = len(log_probs)
-    extended = np.full(2 * len(labels) + 1, blank)
-    extended[1::2] = labels
-    if not steps:
-        return (0.0 if not len(labels) else np.inf), np.zeros_like(log_probs)
-    # A blank may be left out between two labels that differ.
-    skips = np.zeros(len(extended), bool)
-    skips[2:] = (extended[2:] != blank) & (extended[2:] != extended[:-2])
-    emitted = log_probs[:, extended]
-    alpha = _variables(emitted, skips)
-    backwards = np.zeros(len(extended), bool)
-    backwards[:-2] = skips[2:]
-    beta = _variables(emitted[::-1, ::-1], backwards[::-1])[::-1, ::-1]
-    loss = -np.logaddexp.reduce(alpha[-1, -2:])
-    through = np.full(log_probs.shape, _NEVER)
-    for s, label in enumerate(extended):
-        through[:, label] = np.logaddexp(through[:, label], alpha[:, s] + beta[:, s])
-    return loss, np.exp(log_probs) - np.exp(through + loss - log_probs)
+class _Sequence:
+    """The labels of one sequence with blanks around them, and the logarithms of what each step gives them."""
+
+    def __init__(self, log_probs, labels, blank: int) -> None:
+        self.log_probs = log_probs
+        self.extended = np.full(2 * len(labels) + 1, blank)
+        self.extended[1::2] = labels
+        # A blank may be left out between two labels that differ.
+        self.skips = np.zeros(len(self.extended), bool)
+        self.skips[2:] = (self.extended[2:] != blank) & (self.extended[2:] != self.extended[:-2])
+
+    def both_ways(self):
+        """What ``_variables`` needs, from the front and from the back."""
+        emitted = self.log_probs[:, self.extended]
+        backwards = np.zeros(len(self.extended), bool)
+        backwards[:-2] = self.skips[2:]
+        return (emitted, self.skips), (emitted[::-1, ::-1], backwards[::-1])
+
+    def outcome(self, alpha, beta):
+        """The loss, and its slope by what went into the softmax that made ``log_probs``."""
+        log_probs = self.log_probs
+        if not len(log_probs):
+            return (0.0 if len(self.extended) == 1 else np.inf), np.zeros_like(log_probs)
+        loss = -np.logaddexp.reduce(alpha[-1, -2:])
+        ways = alpha + beta[::-1, ::-1]
+        through = np.full(log_probs.shape, _NEVER)
+        for label in np.unique(self.extended):
+            through[:, label] = _log_sum(ways[:, self.extended == label])
+        return loss, np.exp(log_probs) - np.exp(through + loss - log_probs)
 
 
-def _variables(emitted, skips):
-    """Logarithms of the probabilities of all ways to each position, step by step."""
+def _log_sum(x):
+    """The logarithms of the sums of exponentials of rows."""
+    largest = x.max(1)
+    finite = np.where(largest == _NEVER, 0.0, largest)
+    return np.log(np.exp(x - finite[:, None]).sum(1)) + finite
+
+
+def _variables(parts):
+    """Logarithms of the probabilities of all ways to each position, step by step, for ``(emitted, skips)`` of some sequences."""
+    if not parts:
+        return []
+    steps, places = (max(emitted.shape[d] for emitted, _ in parts) for d in (0, 1))
+    emitted = np.full((steps, len(parts), places), _NEVER)
+    skips = np.zeros((len(parts), places), bool)
+    for n, (own, own_skips) in enumerate(parts):
+        emitted[: len(own), n, : own.shape[1]] = own
+        skips[n, : own.shape[1]] = own_skips
     table = np.full(emitted.shape, _NEVER)
-    table[0, :2] = emitted[0, :2]
-    for t in range(1, len(emitted)):
-        ways = table[t - 1].copy()
-        ways[1:] = np.logaddexp(ways[1:], table[t - 1, :-1])
-        ways[2:] = np.where(skips[2:], np.logaddexp(ways[2:], table[t - 1, :-2]), ways[2:])
+    table[:1, :, :2] = emitted[:1, :, :2]
+    for t in range(1, steps):
+        before, ways = table[t - 1], table[t - 1].copy()
+        np.logaddexp(ways[:, 1:], before[:, :-1], out=ways[:, 1:])
+        np.logaddexp(ways[:, 2:], before[:, :-2], out=ways[:, 2:], where=skips[:, 2:])
         table[t] = ways + emitted[t]
-    return table
+    return [table[: len(own), n, : own.shape[1]] for n, (own, _) in enumerate(parts)]
 
 
 _ctc = publish(

@@ -173,10 +173,12 @@ def embedding_bag(
     _check_bags(input, offsets, mode, per_sample_weights, scale_grad_by_freq, sparse)
     if input.ndim == 2:
         bags, per_bag = input.shape
+        plain = padding_idx is None and mode != "max" and per_bag
         owner = reshaped(_repeat_rows(bags, per_bag), (bags * per_bag,))
         input = reshaped(input, (bags * per_bag,))
         per_sample_weights = None if per_sample_weights is None else reshaped(per_sample_weights, (bags * per_bag,))
     else:
+        plain = False
         bags, owner = _owners(input, offsets, include_last_offset)
     row = _padding_row(padding_idx, weight.shape[0])
     if max_norm is not None:
@@ -190,6 +192,9 @@ def embedding_bag(
         per_sample_weights = None if per_sample_weights is None else per_sample_weights.index_select(0, kept)
     if per_sample_weights is not None:
         rows = rows * unsqueeze(per_sample_weights.to(rows.dtype), -1)
+    if plain:
+        rows = reshaped(rows, (bags, per_bag, weight.shape[1]))
+        return (rows.sum(1) if mode == "sum" else rows.mean(1)).to(weight.dtype)
     empty = filled((bags, weight.shape[1]), 0, rows.dtype)
     if mode == "sum":
         return empty.index_add(0, owner, rows).to(weight.dtype)

@@ -115,7 +115,7 @@ hypot = elementwise(
     "hypot(Tensor input, Tensor other)", np.hypot, rule=floats_only("hypot_cpu"), inplace="method", translated=True
 )
 nextafter = elementwise(
-    "nextafter(Tensor input, Tensor other)", np.nextafter, rule=floats_only("nextafter_cpu"), inplace="method"
+    "nextafter(Tensor input, Tensor other)", np.nextafter, rule=floats_only("nextafter_cpu"), inplace="method", translated=True
 )
 _next_wide = nextafter.operator.reference
 

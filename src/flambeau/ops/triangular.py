@@ -67,16 +67,22 @@ def _triangle(name: str, find):
             raise RuntimeError(f"\"{name}\" not implemented for '{dtype}'")
         if layout not in (None, devices.strided):
             raise RuntimeError(f"{name}: only support layout=torch.strided")
-        found = np.stack(find(np.ones((row, col), bool), offset)) if row and col else np.zeros((2, 0))
-        return finish(from_array(found.astype(dtype.numpy), dtype).to(device=device), requires_grad, pin_memory)
+        starts, ends = find(np.arange(row, dtype=dtype.numpy), col, offset)
+        counts = ends - starts
+        found = np.empty((2, int(counts.sum())), dtype.numpy)
+        found[0] = np.repeat(np.arange(row), counts)
+        firsts = np.cumsum(counts) - counts
+        np.subtract(np.arange(found.shape[1]), np.repeat(firsts - starts, counts), out=found[1], casting="same_kind")
+        return finish(from_array(found, dtype).to(device=device), requires_grad, pin_memory)
 
     indices.__name__ = indices.__qualname__ = name
     indices.__doc__ = f"Rows and columns (two rows of a matrix) of the elements that ``{name[:4]}`` keeps of a ``row`` x ``col`` matrix."
     return function()(indices)
 
 
-tril_indices = _triangle("tril_indices", lambda ones, k: np.nonzero(np.tril(ones, k)))
-triu_indices = _triangle("triu_indices", lambda ones, k: np.nonzero(np.triu(ones, k)))
+# For each row the columns that are kept, from the first to before the second.
+tril_indices = _triangle("tril_indices", lambda rows, columns, k: (0 * rows, np.clip(rows + (k + 1), 0, columns)))
+triu_indices = _triangle("triu_indices", lambda rows, columns, k: (np.clip(rows + k, 0, columns), 0 * rows + columns))
 
 
 # -- diagonals ----------------------------------------------------------------------------------------------------------------

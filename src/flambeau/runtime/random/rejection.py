@@ -12,6 +12,8 @@ from collections.abc import Callable
 
 import numpy as np
 
+from . import counting
+from . import native as native_loops
 from .gaussian import unit_float64
 from .generator import Generator
 
@@ -25,8 +27,25 @@ def poisson(generator: Generator, rates: np.ndarray) -> np.ndarray:
     def draw() -> float:
         return float(unit_float64(generator, 1)[0])
 
-    counts = [_poisson(rate, draw) for rate in rates.ravel().astype(np.float64).tolist()]
-    return np.array(counts, dtype=np.float64).reshape(rates.shape)
+    flat = rates.ravel().astype(np.float64)
+
+    def each(part: slice) -> list[float]:
+        return [_poisson(rate, draw) for rate in flat[part].tolist()]
+
+    few = (flat > 0) & (flat < _LARGE)
+    return _in_runs(few, lambda part: counting.poisson(generator, flat[part]), each).reshape(rates.shape)
+
+
+def _in_runs(few: np.ndarray, native: Callable[[slice], np.ndarray], each: Callable[[slice], list[float]]) -> np.ndarray:
+    """Elements in order: runs of those with few events in machine code, the others one by one."""
+    if not (native_loops.available and few.any()):
+        return np.array(each(slice(None)), dtype=np.float64)
+    bounds = [0, *(np.flatnonzero(np.diff(few)) + 1).tolist(), few.size]
+    result = np.empty(few.size)
+    for start, end in zip(bounds, bounds[1:]):
+        part = slice(start, end)
+        result[part] = native(part) if few[start] else each(part)
+    return result
 
 
 def _poisson(rate: float, draw: Callable[[], float]) -> float:
@@ -67,8 +86,18 @@ def binomial(generator: Generator, counts: np.ndarray, chances: np.ndarray) -> n
     def draw() -> float:
         return float(unit_float64(generator, 1)[0])
 
-    pairs = zip(counts.ravel().astype(np.float64).tolist(), chances.ravel().astype(np.float64).tolist())
-    return np.array([_binomial(n, p, draw) for n, p in pairs], dtype=np.float64).reshape(counts.shape)
+    trials, chance = (array.ravel().astype(np.float64) for array in (counts, chances))
+    rare = np.where(chance > 0.5, 1 - chance, chance)
+
+    def native(part: slice) -> np.ndarray:
+        found = counting.binomial(generator, trials[part], rare[part])
+        return np.where(chance[part] > 0.5, trials[part] - found, found)
+
+    def each(part: slice) -> list[float]:
+        return [_binomial(n, p, draw) for n, p in zip(trials[part].tolist(), chance[part].tolist())]
+
+    few = (trials > 0) & (chance > 0) & (chance < 1) & (trials * rare < _LARGE)
+    return _in_runs(few, native, each).reshape(counts.shape)
 
 
 def _binomial(count: float, chance: float, draw: Callable[[], float]) -> float:

@@ -269,11 +269,17 @@ _ANY: dict[str, Rule] = {
 }
 
 
+# What these give depends on the format, and float32 stands in for narrow ones.
+_OF_THE_FORMAT = frozenset(["nextafter"])
+
+
 def supports(op: str, dtype: str) -> bool:
     """Whether `lower` knows the elementwise operation on inputs of ``dtype``."""
     if op in _COMPARISONS or op in _PREDICATES or op == "where":
         return True
     if dtype in NARROW_FLOATS:
+        if op in _OF_THE_FORMAT:
+            return False
         dtype = "float32"
     if op in _ANY or op in (_FLOAT if is_floating(dtype) else _INTEGER):
         return True
