@@ -243,3 +243,20 @@ def test_weights_move_and_load():
     x = pair((5, 3, 4), dtype=np.float64)
     assert_equal(ours(x[0]), theirs(x[1]), tolerance=1e-12)
     assert [[p.shape for p in layer] for layer in ours.all_weights] == [[p.shape for p in layer] for layer in theirs.all_weights]
+
+
+@pytest.mark.parametrize("steps", [1, 31, 45, 96])
+def test_packed_sequences_go_in_pieces_of_powers_of_two(steps):
+    from flambeau.ops.recurrent import _lengths
+
+    pieces = _lengths(steps, packed=True)
+    assert sum(pieces) == steps and all(n & (n - 1) == 0 and n <= 32 for n in pieces)
+    x = pair((steps, 2, 4))
+    outputs = []
+    for library, data in zip((flambeau, torch), x):
+        model = make(library, "LSTM(4, 6, bidirectional=True)")
+        packed = library.nn.utils.rnn.pack_padded_sequence(data, [steps, (steps + 1) // 2])
+        outputs.append(model(packed)[0].data)
+        (outputs[-1] * outputs[-1]).sum().backward()
+    assert_equal(*outputs, tolerance=1e-5)
+    np.testing.assert_allclose(x[0].grad.numpy(), x[1].grad.numpy(), rtol=1e-3, atol=1e-5)

@@ -68,8 +68,21 @@ def _check_states(name: str, states, count: int, batch: int) -> None:
             raise RuntimeError(f"{name}: expected a hidden state of shape ({count}, {batch}, hidden_size), but got {list(state.shape)}")
 
 
+def _lengths(steps: int, packed: bool) -> list[int]:
+    """The numbers of time steps that are computed together.
+
+    Two batches of packed sequences hardly have one length: the pieces of all are powers of two, whose programs are soon known.
+    """
+    if not packed and steps <= 2 * _PIECE:
+        return [steps]
+    whole, rest = divmod(steps, _PIECE)
+    powers = [1 << k for k in reversed(range(rest.bit_length())) if rest >> k & 1]
+    return [_PIECE] * whole + (powers if packed else [rest] * (rest > 0))
+
+
 def _settle(grad=None) -> None:
-    """Run what is pending: the programs of a long sequence's pieces are alike, one program of all would be endless."""
+    """Run what is pending, so that a piece of a sequence is a program of its own, forward and backward: pieces of one length share
+    it, whatever surrounds them."""
     if not _window.current.tracing:
         _window.run()
 
@@ -86,20 +99,23 @@ def _in_one_dtype(name: str, x: Tensor, state, group: _Weights):
 def _layer(name: str, projected: Tensor, state, group: _Weights, present, reverse: bool) -> list[Tensor]:
     """The states of one layer in one direction at all time steps; long sequences go in pieces."""
     projected, state, group = _in_one_dtype(name, projected, state, group)
-    steps = projected.shape[0]
-    length = _PIECE if steps > 2 * _PIECE else steps
+    lengths = _lengths(projected.shape[0], present is not None)
+    inputs = projected.split(lengths)
+    masks = [None] * len(lengths) if present is None else present.split(lengths)
+    if len(lengths) > 1:
+        _settle()
     pieces = []
-    starts = range(0, steps, length)
-    for start in reversed(starts) if reverse else starts:
-        x, here = projected[start : start + length], None if present is None else present[start : start + length]
-        *found, _ = recurrent_layer(x, state, group.w_hh, group.b_hh, group.projection, here, name, reverse)
-        if length == steps:
+    order = range(len(lengths))
+    for i in reversed(order) if reverse else order:
+        *found, _ = recurrent_layer(inputs[i], state, group.w_hh, group.b_hh, group.projection, masks[i], name, reverse)
+        if len(lengths) == 1:
             return found
         pieces.append(found)
         state = tuple([s[0 if reverse else -1] for s in found])
         _settle()
-        if state[0].requires_grad:
-            state[0].register_hook(_settle)
+        for x in (inputs[i], found[0]):  # before and after the piece's backward
+            if x.requires_grad:
+                x.register_hook(_settle)
     return [cat(part) for part in zip(*(reversed(pieces) if reverse else pieces))]
 
 
