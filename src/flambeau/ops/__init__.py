@@ -9,7 +9,7 @@ from . import matmul, scaled_products, contraction, convolution, pooling, attent
 from . import linear_solvers, decompositions, determinants, eigen, least_squares, matrix_functions
 from . import fft, signal, windows, masked
 from . import coordinates, hashing
-from . import differentiation, filling, numpy_interchange, display, conversion, iteration, storages, pickling
+from . import differentiation, filling, numpy_interchange, dlpack, display, conversion, iteration, storages, pickling
 from . import packed_sequences, recurrent_layers, recurrent
 from . import lobpcg
 from . import autocast

@@ -11,7 +11,7 @@ from ..dtypes import get_default_dtype
 from ..lazy.spec import contiguous_strides
 from ..tensor import Tensor, from_array
 from .creation import empty_strided, finish, from_numpy, tensor
-from .numpy_interchange import from_dlpack
+from .dlpack import from_dlpack
 from .registry import function
 
 

@@ -9,12 +9,14 @@ from ..tensor import Tensor, from_array
 from .registry import function
 
 
-@function(None, method=True)
 def __iter__(self):
     """The slices along the first dimension."""
     if not self.ndim:
         raise TypeError("iteration over a 0-d tensor")
     return iter(self.unbind(0))
+
+
+Tensor.__iter__ = __iter__
 
 
 @function(None, method=True)

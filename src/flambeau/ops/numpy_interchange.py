@@ -1,4 +1,4 @@
-"""Tensors and NumPy, Python lists, DLPack: the same memory under another name."""
+"""Tensors as arrays of NumPy and as Python lists, and the namespace of the array API standard."""
 
 from __future__ import annotations
 
@@ -6,9 +6,9 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.reference import widen
-from ..tensor import Tensor, expose, from_array
+from ..tensor import Tensor, expose
 from .creation import from_numpy
-from .registry import export, function
+from .registry import function
 
 
 @function(None, method=True)
@@ -66,61 +66,3 @@ Tensor.__array_namespace__ = __array_namespace__
 def tolist(self):
     """The elements as nested lists of Python numbers; a number for a 0-dim tensor."""
     return widen(self._array(), self.dtype).tolist()
-
-
-@function(None, method=True)
-def __dlpack__(self, *, stream=-1, max_version=None, dl_device=None, copy=None):
-    """A DLPack capsule over the tensor's memory. Raises BufferError for what DLPack cannot hold here."""
-    if self.requires_grad:
-        raise BufferError("Can't export tensors that require gradient, use tensor.detach()")
-    if stream not in (None, -1):
-        raise BufferError("flambeau: __dlpack__: a tensor on the cpu has no stream")
-    if dl_device not in (None, (1, 0)):
-        raise BufferError(f"flambeau: __dlpack__: cannot export to device {dl_device}")
-    if self.dtype.packed:
-        raise BufferError(f"flambeau: __dlpack__: {self.dtype.name} is not supported yet")
-    array = expose(self)
-    array = array.copy() if copy else array
-    try:
-        return array.__dlpack__(max_version=max_version)
-    except TypeError:  # a NumPy that knows the first version only
-        return array.__dlpack__()
-
-
-@function(None, method=True)
-def __dlpack_device__(self):
-    """``(1, 0)``: DLPack's name of the CPU."""
-    return (1, 0)
-
-
-def from_dlpack(ext_tensor, *, device=None, copy=None):
-    """A tensor over the memory of any object with ``__dlpack__``, or of a copy where ``copy`` is True."""
-    if isinstance(ext_tensor, Tensor):
-        return ext_tensor.detach().clone() if copy else ext_tensor.detach()
-    if not hasattr(ext_tensor, "__dlpack__"):
-        ext_tensor = _Capsule(ext_tensor)
-    array = np.from_dlpack(ext_tensor)
-    made = from_array(array, dtypes.from_numpy_dtype(array.dtype), copy=bool(copy) or not array.flags.writeable)
-    return made if device is None else made.to(device)
-
-
-class _Capsule:
-    """A bare capsule as an object with the DLPack protocol."""
-
-    def __init__(self, capsule):
-        self.capsule = capsule
-
-    def __dlpack__(self, **options):
-        return self.capsule
-
-    def __dlpack_device__(self):
-        return (1, 0)
-
-
-def to_dlpack(tensor):
-    """A DLPack capsule over the tensor's memory."""
-    return tensor.__dlpack__()
-
-
-export("torch", "from_dlpack", from_dlpack)
-export("torch", "to_dlpack", to_dlpack)

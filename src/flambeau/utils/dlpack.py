@@ -2,6 +2,6 @@
 
 from __future__ import annotations
 
-from ..ops.numpy_interchange import from_dlpack, to_dlpack
+from ..ops.dlpack import DLDeviceType, from_dlpack, to_dlpack
 
-__all__ = ["from_dlpack", "to_dlpack"]
+__all__ = ["DLDeviceType", "from_dlpack", "to_dlpack"]
