@@ -268,6 +268,8 @@ def _finish(ctx: BackwardCFunction, args: tuple, result, differentiable: bool):
             )
     inputs = [a for a in args if isinstance(a, Tensor)]
     if differentiable:
+        if any(a._spec.override and a.requires_grad and hasattr(a, "gradient_beneath") for a in inputs):
+            raise NotImplementedError(f"flambeau: {ctx.name()}: a sparse argument that requires grad is not supported yet: give its values")
         ctx.edges = tuple(edge_of(a) if a.requires_grad else None for a in inputs)
         ctx._inputs = tuple(a._spec.plain if isinstance(a, Tensor) else None for a in args)
         if anomaly.enabled:

@@ -6,7 +6,6 @@ from typing import NamedTuple
 
 from ..autograd.function import Function, set_transformation
 from .batching import BatchedTensor, batch_size, batched, beneath, sample_by_sample
-from .sparse.handle import SparseTensor
 from .transformed import Transformed, active, tensors_in
 
 
@@ -27,10 +26,6 @@ def apply(cls, args: tuple):
     """``cls.apply(*args)`` by the Function's own rule for the innermost transformation."""
     top = transformed_in(args)
     if top is None:
-        if any(isinstance(a, SparseTensor) and a.requires_grad for a in args):
-            raise NotImplementedError(
-                f"flambeau: {cls.__name__}.apply: a sparse argument that requires grad is not supported yet: give its values"
-            )
         return NotImplemented
     if not isinstance(top, BatchedTensor):
         if cls.jvp is not Function.jvp:
