@@ -134,6 +134,18 @@ def test_joining_nothing_along_any_dimension():
     agree(lambda m: m.cat([m.zeros(0), m.zeros(0)], -3))
 
 
+@pytest.mark.parametrize("dtype", ["int64", "float32"])
+def test_class_losses_want_floats(dtype):
+    for loss in ("cross_entropy", "nll_loss"):
+        agree(lambda m, x, f=loss: getattr(m.nn.functional, f)(x, m.tensor([0, 1])), [[1, 2], [3, 4]], dtype=dtype)
+
+
+@pytest.mark.parametrize("value", [2.5, math.nan])
+def test_numbers_of_three_operands_among_integers(value):
+    agree(lambda m, x: m.addcmul(x, x, x, value=value), [1, 2, 3], dtype="int64")
+    agree(lambda m, x: m.nn.functional.threshold(x, 1, value), [1, 2, 3], dtype="int64")
+
+
 @pytest.mark.parametrize("dtype", ["float32", "int64", "complex64", "bool"])
 def test_a_complex_number_among_real_ones(dtype):
     def written(m, x, index):

@@ -11,6 +11,7 @@ from ..runtime import random
 from ..tensor import Tensor, from_array
 from . import overrides
 from .clamping import _clamp, at_least, at_most
+from .creation import fitting
 from .elementwise import refusal
 from .inplace import InplaceOperator
 from .operator import Operator, make_function, operator
@@ -190,7 +191,7 @@ def prelu(input, weight):
 )
 def threshold(input, threshold, value):
     """``input`` where above ``threshold``, else ``value``."""
-    return where(input <= threshold, value if input.dtype.category == 2 else int(value), input)
+    return where(input <= threshold, value if input.dtype.category == 2 else fitting(value, input.dtype), input)
 
 
 @threshold.gradient

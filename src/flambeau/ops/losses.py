@@ -214,6 +214,8 @@ def _check_classes(name: str, input, target, weight) -> None:
     """Shapes and dtypes of logits ``(N, C, ...)`` or ``(C,)`` with class indices ``(N, ...)`` or ``()``."""
     if not input.ndim:
         raise ValueError(f"Expected 1 or more dimensions (got 0) in {name}")
+    if input.dtype.category < 2:
+        raise NotImplementedError(f"\"{name}\" not implemented for '{_printed(input.dtype)}'")
     if target.dtype.name not in ("int64", "uint8"):
         raise RuntimeError(f"{name}(): expected scalar type Long but found {_printed(target.dtype)}")
     if input.ndim > 1:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from ..compiler.graph import Param
+from ..dtypes import int64
 from ..tensor import Tensor
-from .creation import filled
+from .creation import filled, fitting
 from .elementwise import refusal
 from .operator import operator
 from .overrides import write_out
@@ -122,7 +123,8 @@ def _fitted(value, *tensors):
     """``value`` as a number of the result's type."""
     if isinstance(value, Tensor):
         value = value.item()
-    return int(value) if result_type_of(tensors).category < 2 and isinstance(value, float) else value
+    kind = result_type_of(tensors)
+    return fitting(value, int64) if kind.category < 2 and isinstance(value, float) else value
 
 
 def _refuse_integers(input, tensor1, tensor2) -> None:
