@@ -25,8 +25,7 @@ def uniform(
 
     Args:
         dtype: float16, bfloat16 (returned as rounded float32), float32, float64, complex32 (returned as rounded
-            complex64), complex64 or complex128
-            (whose two parts are drawn one after the other).
+            complex64), complex64 or complex128 (whose two parts are drawn one after the other).
 
     Raises RuntimeError when ``low > high`` or a bound or the width overflows the dtype, NotImplementedError
     for another dtype.
