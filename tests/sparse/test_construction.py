@@ -23,8 +23,21 @@ def test_coo_from_indices_and_values():
 
 def test_coo_components():
     agree(lambda m: (uncoalesced(m)._indices(), uncoalesced(m)._values(), uncoalesced(m)._nnz()))
-    agree(lambda m: (uncoalesced(m).is_coalesced(), uncoalesced(m).coalesce().is_coalesced(), m.ones(2).to_sparse().is_coalesced()))
-    agree(lambda m: (uncoalesced(m).sparse_dim(), uncoalesced(m).dense_dim(), m.ones(2, 3).sparse_dim(), m.ones(2, 3).dense_dim()))
+    agree(
+        lambda m: (
+            uncoalesced(m).is_coalesced(),
+            uncoalesced(m).coalesce().is_coalesced(),
+            m.ones(2).to_sparse().is_coalesced(),
+        )
+    )
+    agree(
+        lambda m: (
+            uncoalesced(m).sparse_dim(),
+            uncoalesced(m).dense_dim(),
+            m.ones(2, 3).sparse_dim(),
+            m.ones(2, 3).dense_dim(),
+        )
+    )
     agree(lambda m: m.ones(2, 3, 4).to_sparse(1).coalesce().values())
 
 
@@ -96,8 +109,14 @@ def test_compressed_constructors():
     agree(lambda m: m.sparse_csc_tensor([0, 1, 2], [0, 2], [1.0, 2]))
     agree(lambda m: m.sparse_bsr_tensor([0, 1, 2], [0, 1], m.ones(2, 2, 3)))
     agree(lambda m: m.sparse_bsc_tensor([0, 1, 2], [0, 1], m.ones(2, 2, 3)))
-    agree(lambda m: m.sparse_compressed_tensor([0, 1, 2], [0, 1], m.ones(2), (2, 4), layout=m.sparse_csr, dtype=m.float64))
-    agree(lambda m: m.sparse_csr_tensor(m.tensor([0, 1, 2], dtype=m.int32), m.tensor([0, 1], dtype=m.int32), m.ones(2)).crow_indices())
+    agree(
+        lambda m: m.sparse_compressed_tensor([0, 1, 2], [0, 1], m.ones(2), (2, 4), layout=m.sparse_csr, dtype=m.float64)
+    )
+    agree(
+        lambda m: m.sparse_csr_tensor(
+            m.tensor([0, 1, 2], dtype=m.int32), m.tensor([0, 1], dtype=m.int32), m.ones(2)
+        ).crow_indices()
+    )
     errors_agree(lambda m: m.sparse_compressed_tensor([0, 1, 2], [0, 1], m.ones(2)))
 
 
@@ -117,10 +136,20 @@ def test_zeros_in_a_layout():
     agree(lambda m: m.zeros_like(as_layout(m, "sparse_csr")))
 
 
+def test_old_constructors():
+    agree(lambda m: m.sparse.FloatTensor(m.tensor([[0, 1], [1, 0]]), m.ones(2), m.Size([2, 3])))
+    agree(lambda m: (m.sparse.DoubleTensor(2, 3), m.sparse.LongTensor(m.tensor([[0, 1]]), m.tensor([1, 2]))))
+    agree(lambda m: (isinstance(uncoalesced(m), m.sparse.FloatTensor), isinstance(m.ones(2), m.sparse.FloatTensor)))
+
+
 def test_properties():
     names = ["is_sparse", "is_sparse_csr", "layout", "dtype", "shape", "device", "requires_grad", "is_leaf", "ndim"]
     for layout in LAYOUTS:
-        agree(lambda m, layout=layout: [str(getattr(as_layout(m, layout), name)).replace("flambeau", "torch") for name in names])
+        agree(
+            lambda m, layout=layout: [
+                str(getattr(as_layout(m, layout), name)).replace("flambeau", "torch") for name in names
+            ]
+        )
     assert isinstance(uncoalesced(flambeau), flambeau.Tensor)
     assert flambeau.is_tensor(uncoalesced(flambeau))
 

@@ -163,6 +163,18 @@ def test_complex_gradients_are_conjugated():
     agree(gradients)
 
 
+def test_transformations_of_functions():
+    a, dense = as_layout(flambeau, "sparse_coo"), flambeau.tensor(DENSE)
+    derivative = flambeau.func.grad(lambda d: flambeau.sparse.mm(a, d).pow(2).sum())(dense)
+    assert flambeau.allclose(derivative, 2 * a.to_dense().t() @ (a.to_dense() @ dense))
+    assert flambeau.allclose(flambeau.func.jvp(lambda d: a @ d, (dense,), (dense,))[1], a.to_dense() @ dense)
+    assert flambeau.allclose(flambeau.func.vmap(lambda v: a @ v)(dense.t()), (a.to_dense() @ dense).t())
+    with pytest.raises(NotImplementedError, match="vmap or forward mode"):
+        flambeau.func.jvp(
+            lambda v: flambeau.sparse_coo_tensor([[0, 1]], v, (2,)).to_dense(), (dense[0, :2],), (dense[0, :2],)
+        )
+
+
 def test_functions_of_users_refuse_sparse_arguments_that_require_grad():
     class Double(flambeau.autograd.Function):
         @staticmethod
@@ -200,7 +212,9 @@ def test_dense_and_sparse_gradients_of_one_weight():
 def test_embedding_bag():
     def gradient(m):
         weight = m.tensor(DENSE).requires_grad_()
-        m.nn.functional.embedding_bag(m.tensor([0, 1, 1, 3]), weight, m.tensor([0, 2]), mode="mean", sparse=True).pow(2).sum().backward()
+        m.nn.functional.embedding_bag(m.tensor([0, 1, 1, 3]), weight, m.tensor([0, 2]), mode="mean", sparse=True).pow(
+            2
+        ).sum().backward()
         return weight.grad
 
     agree(gradient)

@@ -90,8 +90,18 @@ def test_shapes_of_hybrid_tensors():
     def hybrid(m):
         return m.sparse_coo_tensor([[0, 0, 2]], m.arange(6.0).reshape(3, 2), (3, 2))
 
-    agree(lambda m: (hybrid(m), hybrid(m)[0], hybrid(m).select(1, 1), m.cat([hybrid(m), hybrid(m)], 1), hybrid(m).unsqueeze(2)))
-    agree(lambda m: (m.sparse.sum(hybrid(m), 0), m.sparse.sum(hybrid(m), 1), hybrid(m).to_dense(), (hybrid(m) * 2).sum()))
+    agree(
+        lambda m: (
+            hybrid(m),
+            hybrid(m)[0],
+            hybrid(m).select(1, 1),
+            m.cat([hybrid(m), hybrid(m)], 1),
+            hybrid(m).unsqueeze(2),
+        )
+    )
+    agree(
+        lambda m: (m.sparse.sum(hybrid(m), 0), m.sparse.sum(hybrid(m), 1), hybrid(m).to_dense(), (hybrid(m) * 2).sum())
+    )
 
 
 def test_transposed_compressed():
@@ -103,8 +113,21 @@ def test_transposed_compressed():
 
 
 def test_reductions():
-    agree(lambda m: (uncoalesced(m).sum(), uncoalesced(m).norm(), uncoalesced(m).norm(1), as_layout(m, "sparse_csr").sum()))
-    agree(lambda m: (m.sparse.sum(uncoalesced(m), 0), m.sparse.sum(uncoalesced(m), 1), m.sparse.sum(uncoalesced(m), (0, 1))))
+    agree(
+        lambda m: (
+            uncoalesced(m).sum(),
+            uncoalesced(m).norm(),
+            uncoalesced(m).norm(1),
+            as_layout(m, "sparse_csr").sum(),
+        )
+    )
+    agree(
+        lambda m: (
+            m.sparse.sum(uncoalesced(m), 0),
+            m.sparse.sum(uncoalesced(m), 1),
+            m.sparse.sum(uncoalesced(m), (0, 1)),
+        )
+    )
     agree(lambda m: m.sparse.sum(uncoalesced(m), dtype=m.float64))
     agree(lambda m: as_layout(m, "sparse_csr").sum(1, keepdim=True))
 
@@ -122,7 +145,11 @@ def test_softmax(dim):
 def test_sparse_times_dense(layout):
     dense = flambeau.tensor(DENSE)
     x, plain = as_layout(flambeau, layout), flambeau.tensor(MATRIX)
-    for a, b in ((x @ dense, plain @ dense), (dense.t() @ x, dense.t() @ plain), (x.mv(dense[:, 0]), plain.mv(dense[:, 0]))):
+    for a, b in (
+        (x @ dense, plain @ dense),
+        (dense.t() @ x, dense.t() @ plain),
+        (x.mv(dense[:, 0]), plain.mv(dense[:, 0])),
+    ):
         assert a.layout is flambeau.strided
         assert flambeau.allclose(a, b)
 
@@ -145,7 +172,12 @@ def test_products(program):
 
 def test_older_products():
     agree(lambda m: (m.smm(uncoalesced(m), m.tensor(DENSE)).to_dense(), m.dsmm(uncoalesced(m), m.tensor(DENSE))))
-    agree(lambda m: (m.hspmm(uncoalesced(m), m.tensor(DENSE)).to_dense(), m.hsmm(uncoalesced(m), m.tensor(DENSE)).to_dense()))
+    agree(
+        lambda m: (
+            m.hspmm(uncoalesced(m), m.tensor(DENSE)).to_dense(),
+            m.hsmm(uncoalesced(m), m.tensor(DENSE)).to_dense(),
+        )
+    )
     agree(lambda m: m.sspaddmm(m.ones(4, 3).to_sparse(), uncoalesced(m), m.tensor(DENSE), beta=2, alpha=3).to_dense())
 
 
@@ -174,7 +206,11 @@ def test_products_that_do_not_fit():
 
 
 def test_sampled_addmm_and_spdiags():
-    agree(lambda m: m.sparse.sampled_addmm(as_layout(m, "sparse_csr"), m.tensor(DENSE), m.tensor(DENSE).t(), beta=0.5, alpha=2.0))
+    agree(
+        lambda m: m.sparse.sampled_addmm(
+            as_layout(m, "sparse_csr"), m.tensor(DENSE), m.tensor(DENSE).t(), beta=0.5, alpha=2.0
+        )
+    )
     agree(lambda m: m.sparse.spdiags(m.arange(9.0).reshape(3, 3), m.tensor([0, -1, 2]), (3, 3)))
     agree(lambda m: m.sparse.spdiags(m.arange(3.0), m.tensor([1]), (4, 3), layout=m.sparse_csr))
     errors_agree(lambda m: m.sparse.spdiags(m.ones(2, 3), m.tensor([0, 0]), (3, 3)))

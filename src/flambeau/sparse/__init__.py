@@ -7,10 +7,22 @@ the usual ones.
 from __future__ import annotations
 
 from .invariants import check_sparse_tensor_invariants
+from .legacy_types import (
+    BFloat16Tensor,
+    ByteTensor,
+    CharTensor,
+    DoubleTensor,
+    FloatTensor,
+    HalfTensor,
+    IntTensor,
+    LongTensor,
+    ShortTensor,
+)
 from .operators import addmm, log_softmax, mm, sampled_addmm, softmax, spdiags, spsolve, sum
 from .testing import as_sparse_gradcheck
 
 __all__ = [
+    "BFloat16Tensor", "ByteTensor", "CharTensor", "DoubleTensor", "FloatTensor", "HalfTensor", "IntTensor", "LongTensor", "ShortTensor",
     "addmm", "as_sparse_gradcheck", "check_sparse_tensor_invariants", "log_softmax", "mm", "sampled_addmm", "softmax", "spdiags", "spsolve",
     "sum",
 ]  # fmt: skip

@@ -35,7 +35,9 @@ class check_sparse_tensor_invariants:
 
     def __enter__(self) -> None:
         if self.saved_state is not None:
-            raise RuntimeError("This context manager instance is already activated. Use a different instance for nesting.")
+            raise RuntimeError(
+                "This context manager instance is already activated. Use a different instance for nesting."
+            )
         self.saved_state = state.enabled
         state.enabled = self.state
 

@@ -31,7 +31,9 @@ def mm(mat1: Tensor, mat2: Tensor, reduce: str = "sum") -> Tensor:
     if reduce not in _REDUCTIONS:
         raise RuntimeError(f"reduce argument must be either sum, mean, amax, amin or prod, got {reduce}")
     if not isinstance(mat1, CompressedTensor) or isinstance(mat2, SparseTensor):
-        raise RuntimeError(f"sparse.mm: reduce={reduce!r} expects a CSR matrix and a strided one, got {mat1.layout} and {mat2.layout}")
+        raise RuntimeError(
+            f"sparse.mm: reduce={reduce!r} expects a CSR matrix and a strided one, got {mat1.layout} and {mat2.layout}"
+        )
     if mat1.shape[1] != mat2.shape[0]:
         raise RuntimeError(f"sparse.mm: mat1 has {mat1.shape[1]} columns and mat2 {mat2.shape[0]} rows")
     edges, values = entries(mat1)
@@ -68,14 +70,20 @@ def _coo(name: str, input: Tensor) -> Tensor:
     return input
 
 
-def sampled_addmm(input: Tensor, mat1: Tensor, mat2: Tensor, *, beta=1.0, alpha=1.0, out: Tensor | None = None) -> Tensor:
+def sampled_addmm(
+    input: Tensor, mat1: Tensor, mat2: Tensor, *, beta=1.0, alpha=1.0, out: Tensor | None = None
+) -> Tensor:
     """``beta * input + alpha * (mat1 @ mat2)`` at the entries of the CSR matrix ``input``; only those elements are computed."""
     if not isinstance(input, CompressedTensor) or input.layout is not devices.sparse_csr:
         raise RuntimeError(f"Expected `self` to be a sparse CSR matrix, got {input.layout}")
     if mat1.ndim != 2 or mat2.ndim != 2 or mat1.shape[1] != mat2.shape[0]:
-        raise RuntimeError(f"sampled_addmm: mat1 and mat2 shapes cannot be multiplied ({list(mat1.shape)} and {list(mat2.shape)})")
+        raise RuntimeError(
+            f"sampled_addmm: mat1 and mat2 shapes cannot be multiplied ({list(mat1.shape)} and {list(mat2.shape)})"
+        )
     if tuple(input.shape) != (mat1.shape[0], mat2.shape[1]):
-        raise RuntimeError(f"sampled_addmm: expected an input of {[mat1.shape[0], mat2.shape[1]]}, got {list(input.shape)}")
+        raise RuntimeError(
+            f"sampled_addmm: expected an input of {[mat1.shape[0], mat2.shape[1]]}, got {list(input.shape)}"
+        )
     edges, values = entries(input)
     found = sampled(edges, mat1, mat2.t()) * alpha
     return deliver("sampled_addmm", input.with_values(found if beta == 0 else values * beta + found), out)
@@ -95,7 +103,9 @@ def spdiags(diagonals: Tensor, offsets: Tensor, shape, layout=None) -> Tensor:
     if offsets.dtype.name != "int64":
         raise RuntimeError(f"Offset Tensor must have dtype Long but got {offsets.dtype}")
     if offsets.numel() != diagonals.shape[0]:
-        raise RuntimeError(f"Number of diagonals ({diagonals.shape[0]}) does not match the number of offsets ({offsets.numel()})")
+        raise RuntimeError(
+            f"Number of diagonals ({diagonals.shape[0]}) does not match the number of offsets ({offsets.numel()})"
+        )
     at = offsets.detach().numpy()
     if np.unique(at).size != at.size:
         raise RuntimeError("Offset tensor contains duplicate values")

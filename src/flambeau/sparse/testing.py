@@ -23,7 +23,9 @@ def as_sparse_gradcheck(gradcheck: Callable) -> Callable:
                 return tuple(_values_of(r) for r in results)
             return _values_of(results)
 
-        values = [x._held.detach().requires_grad_(x.requires_grad) if isinstance(x, SparseTensor) else x for x in inputs]
+        values = [
+            x._held.detach().requires_grad_(x.requires_grad) if isinstance(x, SparseTensor) else x for x in inputs
+        ]
         return gradcheck(on_values, tuple(values), **kwargs)
 
     return check

@@ -19,7 +19,7 @@ from ..overrides import dispatching
 from ..registry import export, function
 from . import invariants
 from .coo import CooTensor, as_values, coo, dense_to_coo, layout_name, require_cpu
-from .handle import SparseTensor, linked
+from .handle import SparseTensor, linked, untransformed
 from .masking import looked_up
 from .pattern import CompressedPattern, index_tensor
 
@@ -65,7 +65,7 @@ class CompressedTensor(SparseTensor):
 def compressed_tensor(pattern: CompressedPattern, values: Tensor, size) -> CompressedTensor:
     """A compressed tensor of components that fit."""
     made = object.__new__(CompressedTensor)
-    made._held, made._pattern, made._size = values, pattern, Size(size)
+    made._held, made._pattern, made._size = untransformed(values), pattern, Size(size)
     return made
 
 
@@ -174,7 +174,9 @@ def _component(name: str, attribute: str, by_rows: bool):
         return getattr(self._pattern, attribute).detach()
 
     component.__name__ = name
-    component.__doc__ = f"The {attribute} indices of a tensor that is compressed by {kind}; RuntimeError for other layouts."
+    component.__doc__ = (
+        f"The {attribute} indices of a tensor that is compressed by {kind}; RuntimeError for other layouts."
+    )
     function(None, method=True)(component)
 
 
@@ -227,7 +229,9 @@ def _places(x: CompressedTensor) -> np.ndarray:
     n, m = x.matrix_size
     batch, rows, cols = element_indices(x)
     if rows.size and not (rows.min() >= 0 and rows.max() < n and cols.min() >= 0 and cols.max() < m):
-        raise RuntimeError(f"size is inconsistent with indices: an entry of a {layout_name(x)} tensor is outside of {list(x._size)}")
+        raise RuntimeError(
+            f"size is inconsistent with indices: an entry of a {layout_name(x)} tensor is outside of {list(x._size)}"
+        )
     return (batch * n + rows) * m + cols
 
 
@@ -262,14 +266,20 @@ def to_compressed(x: Tensor, layout, blocksize=None, dense_dim=None) -> Compress
         x = compressed_to_coo(x)
     if not isinstance(x, CooTensor):
         return _from_dense(x, by_rows, block, dense_dim or 0)
-    if dense_dim not in (None, x.ndim - x.split):
+    if dense_dim not in (None, x.ndim - x.sparse_count):
         raise RuntimeError("to_sparse: conversion from a sparse layout with dense_dim argument is not supported")
-    if x.split < 2:
-        raise RuntimeError(f"to_sparse: only tensors of at least 2 sparse dimensions can be compressed, got {x.split}")
+    if x.sparse_count < 2:
+        raise RuntimeError(
+            f"to_sparse: only tensors of at least 2 sparse dimensions can be compressed, got {x.sparse_count}"
+        )
     x = x.coalesce()
     indices = x._pattern.array()
-    sizes = tuple(x._size[: x.split])
-    batch = np.ravel_multi_index(tuple(indices[:-2]), sizes[:-2]) if len(sizes) > 2 else np.zeros(indices.shape[1], np.int64)
+    sizes = tuple(x._size[: x.sparse_count])
+    batch = (
+        np.ravel_multi_index(tuple(indices[:-2]), sizes[:-2])
+        if len(sizes) > 2
+        else np.zeros(indices.shape[1], np.int64)
+    )
     rows, cols, held = indices[-2], indices[-1], x._held
     if block:
         _check_blocks(sizes[-2:], block)
@@ -325,7 +335,11 @@ def _compress(batch, rows, cols, held: Tensor, size, batch_size, by_rows: bool, 
         raise RuntimeError("Expect the same number of specified elements per batch.")
     entries = int(each[0]) if each.size else 0
     pointers = np.zeros((batches, count + 1), np.int64)
-    np.cumsum(np.bincount(batch * count + group, minlength=batches * count).reshape(batches, count), axis=1, out=pointers[:, 1:])
+    np.cumsum(
+        np.bincount(batch * count + group, minlength=batches * count).reshape(batches, count),
+        axis=1,
+        out=pointers[:, 1:],
+    )
     pattern = CompressedPattern(index_tensor(pointers.reshape((*batch_size, count + 1))),
                                 index_tensor(place.reshape((*batch_size, entries))), by_rows, block)  # fmt: skip
     values = held.reshape((*batch_size, entries, *held.shape[1:])) if batch_size else held

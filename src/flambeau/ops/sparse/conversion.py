@@ -15,7 +15,9 @@ def without_entries(shape, dtype, layout) -> SparseTensor:
     if layout not in (devices.sparse_csr, devices.sparse_csc):
         raise NotImplementedError(f"flambeau: layout={layout!r} is not supported yet")
     if len(shape) < 2:
-        raise RuntimeError(f"torch.empty: Only batched sparse compressed (non-block) tensors are supported, but got size {list(shape)}")
+        raise RuntimeError(
+            f"torch.empty: Only batched sparse compressed (non-block) tensors are supported, but got size {list(shape)}"
+        )
     return to_sparse(empty_coo(shape, len(shape), 0, dtype), layout=layout)
 
 
@@ -56,8 +58,10 @@ def to_sparse(self, sparse_dim=None, *, layout=None, blocksize=None, dense_dim=N
 
 def _to_coo(self, sparse_dim):
     if isinstance(self, CooTensor):
-        if sparse_dim is not None and sparse_dim != self.split:
-            raise RuntimeError("to_sparse: conversion from Sparse to Sparse with sparse_dim argument !=self.sparse_dim() is not supported")
+        if sparse_dim is not None and sparse_dim != self.sparse_count:
+            raise RuntimeError(
+                "to_sparse: conversion from Sparse to Sparse with sparse_dim argument !=self.sparse_dim() is not supported"
+            )
         return self
     if isinstance(self, SparseTensor):
         from .compressed import compressed_to_coo

@@ -15,7 +15,7 @@ from ..creation import check_size, filled, tensor
 from ..overrides import dispatching
 from ..registry import export, function
 from . import invariants
-from .handle import SparseTensor, linked
+from .handle import SparseTensor, linked, untransformed
 from .pattern import Grouping, Pattern, flattened, index_tensor, pointers_of, unflattened
 from .products import segment_sum
 
@@ -33,7 +33,7 @@ class CooTensor(SparseTensor):
         return 0 if dim is not None else (0,) * self.ndim
 
     @property
-    def split(self) -> int:
+    def sparse_count(self) -> int:
         """The number of sparse dimensions; dense ones come after them."""
         return self._pattern.indices.shape[0]
 
@@ -46,7 +46,7 @@ def coo(indices: Tensor, values: Tensor, size, coalesced: bool = False) -> CooTe
 def of_pattern(pattern: Pattern, values: Tensor, size) -> CooTensor:
     """A COO tensor of values at the places of ``pattern``."""
     made = object.__new__(CooTensor)
-    made._held, made._pattern, made._size = values, pattern, Size(size)
+    made._held, made._pattern, made._size = untransformed(values), pattern, Size(size)
     return made
 
 
@@ -72,7 +72,9 @@ def _sparse_coo_tensor(indices=None, values=None, size=None, *, dtype=None, devi
         made = empty_coo(shape, len(shape), 0, dtype or dtypes.get_default_dtype())
         return made.requires_grad_(requires_grad)
     if indices is None or values is None:
-        raise TypeError("sparse_coo_tensor() received an invalid combination of arguments: it takes indices and values, or a size")
+        raise TypeError(
+            "sparse_coo_tensor() received an invalid combination of arguments: it takes indices and values, or a size"
+        )
     indices = _indices(indices)
     values = as_values(values, dtype)
     values = values.reshape(1) if not values.ndim else values
@@ -206,7 +208,9 @@ def values(self):
 def _nnz(self):
     """The number of entries stored (blocks, for blocked layouts)."""
     if not isinstance(self, SparseTensor):
-        raise NotImplementedError("Could not run 'aten::_nnz' with arguments from the 'CPU' backend: it takes sparse tensors only.")
+        raise NotImplementedError(
+            "Could not run 'aten::_nnz' with arguments from the 'CPU' backend: it takes sparse tensors only."
+        )
     if isinstance(self, CooTensor):
         return self._pattern.indices.shape[1]
     return self._pattern.plain.shape[-1]
@@ -231,7 +235,7 @@ def _coalesced_(self, coalesced):
 def sparse_dim(self):
     """The number of sparse dimensions; 0 for strided tensors."""
     if isinstance(self, CooTensor):
-        return self.split
+        return self.sparse_count
     return 2 if isinstance(self, SparseTensor) else 0
 
 
@@ -239,7 +243,7 @@ def sparse_dim(self):
 def dense_dim(self):
     """The number of dense dimensions; all of them for strided tensors."""
     if isinstance(self, CooTensor):
-        return self.ndim - self.split
+        return self.ndim - self.sparse_count
     if isinstance(self, SparseTensor):
         return self._held.ndim - self._pattern.plain.ndim - (2 if self._pattern.block else 0)
     return self.ndim
@@ -254,7 +258,7 @@ def coalesce(self):
     require_coo("coalesce", self)
     if self._pattern.coalesced:
         return self
-    sizes = self._size[: self.split]
+    sizes = self._size[: self.sparse_count]
     flat = flattened(self._pattern.array(), sizes)
     if bool((flat[1:] > flat[:-1]).all()):
         pattern = Pattern(self._pattern.indices, True)
@@ -287,18 +291,20 @@ def merged(flat: np.ndarray, held: Tensor) -> tuple[np.ndarray, Tensor]:
 
 def places(x: CooTensor) -> np.ndarray:
     """The flat position of each entry among the sparse dimensions; RuntimeError for entries outside of the tensor."""
-    sizes = x._size[: x.split]
+    sizes = x._size[: x.sparse_count]
     array = x._pattern.array()
     for d, (row, size) in enumerate(zip(array, sizes)):
         if row.size and not (row.min() >= 0 and row.max() < size):
             found = int(row.min()) if row.min() < 0 else int(row.max())
-            raise RuntimeError(f"size is inconsistent with indices: for dim {d}, size is {size} but found index {found}")
+            raise RuntimeError(
+                f"size is inconsistent with indices: for dim {d}, size is {size} but found index {found}"
+            )
     return flattened(array, sizes)
 
 
 def coo_to_dense(x: CooTensor) -> Tensor:
     """All elements; entries at one place are added up."""
-    sizes, dense = x._size[: x.split], tuple(x._size[x.split :])
+    sizes, dense = x._size[: x.sparse_count], tuple(x._size[x.sparse_count :])
     flat = index_tensor(places(x))
     total = filled((math.prod(sizes), *dense), 0, x.dtype)
     filled_in = total.index_put((flat,), x._held, accumulate=not x._pattern.coalesced)
@@ -318,4 +324,3 @@ def dense_to_coo(x: Tensor, sparse_dim: int | None = None) -> CooTensor:
     flat = np.flatnonzero(array)
     rows = x.reshape((math.prod(sizes), *dense)).index_select(0, index_tensor(flat))
     return coo(index_tensor(unflattened(flat, sizes)), linked(rows, "ToSparseBackward0"), x.shape, True)
-

@@ -97,8 +97,8 @@ def mul(input, other, *, out=None):
 
 
 def _intersection(a: CooTensor, b: CooTensor) -> CooTensor:
-    if a.split != b.split:
-        raise RuntimeError(f"mul: expected equal sparse dimensions, got {a.split} and {b.split}")
+    if a.sparse_count != b.sparse_count:
+        raise RuntimeError(f"mul: expected equal sparse dimensions, got {a.sparse_count} and {b.sparse_count}")
     _, at_a, at_b = np.intersect1d(places(a), places(b), assume_unique=True, return_indices=True)
     values = a._held.index_select(0, index_tensor(at_a)) * b._held.index_select(0, index_tensor(at_b))
     return coo(index_tensor(a._pattern.array()[:, at_a]), values, a._size, True)
@@ -129,7 +129,9 @@ def div(input, other, *, rounding_mode=None, out=None):
 
 def _divided(name: str, input, other, **kwargs):
     if not isinstance(input, SparseTensor) or not is_number(other):
-        raise RuntimeError(f"Sparse division requires a scalar or zero-dim dense tensor divisor (got {getattr(other, 'shape', other)})")
+        raise RuntimeError(
+            f"Sparse division requires a scalar or zero-dim dense tensor divisor (got {getattr(other, 'shape', other)})"
+        )
     return input.with_values(input._held.div(other, **kwargs))
 
 
@@ -205,9 +207,10 @@ def _sum(name: str, input, other, alpha):
     if isinstance(input, CompressedTensor):
         return _as(_sum(name, _as_coo(input), _as_coo(other), alpha), input)
     other = _as_coo(other)
-    if input.split != other.split:
+    if input.sparse_count != other.sparse_count:
         raise RuntimeError(
-            f"{name}: expected 'self' and 'other' to have same number of sparse dimensions, but got {input.split} and {other.split}"
+            f"{name}: expected 'self' and 'other' to have same number of sparse dimensions, but got {input.sparse_count} and "
+            f"{other.sparse_count}"
         )
     common = result_type_of((input._held, values))
     indices = cat((input._pattern.indices, other._pattern.indices), 1)
@@ -224,7 +227,7 @@ def _plus_sparse(name: str, dense: Tensor, sparse: SparseTensor, alpha):
 
 
 def _rows_of(x: CooTensor) -> tuple[int, ...]:
-    return math.prod(x._size[: x.split]), *x._size[x.split :]
+    return math.prod(x._size[: x.sparse_count]), *x._size[x.sparse_count :]
 
 
 @rule("add_")
@@ -257,7 +260,7 @@ def zero_(self):
     if isinstance(self, CompressedTensor):
         self._held.zero_()
         return self
-    return self.become(empty_coo(self._size, self.split, self.ndim - self.split, self.dtype))
+    return self.become(empty_coo(self._size, self.sparse_count, self.ndim - self.sparse_count, self.dtype))
 
 
 @rule("any")

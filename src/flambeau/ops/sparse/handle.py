@@ -16,7 +16,7 @@ from ...lazy.spec import Size, contiguous_strides
 from ...lazy.spec import spec as make_spec
 from ...runtime import devices
 from ...tensor import Tensor, make
-from ..transformed import body_of, name_of
+from ..transformed import Transformed, body_of, name_of
 
 RULES: dict[str, Callable] = {}
 
@@ -71,7 +71,9 @@ class SparseTensor(Tensor):
 
     @_spec.setter
     def _spec(self, value):
-        raise NotImplementedError("flambeau: a sparse result of an autograd.Function is not supported yet: give its values")
+        raise NotImplementedError(
+            "flambeau: a sparse result of an autograd.Function is not supported yet: give its values"
+        )
 
     @property
     def _storage(self):
@@ -160,7 +162,9 @@ class SparseTensor(Tensor):
     @data.setter
     def data(self, value: Tensor) -> None:
         if not isinstance(value, type(self)):
-            raise RuntimeError("Attempted to call `variable.set_data(tensor)`, but `variable` and `tensor` have incompatible tensor type.")
+            raise RuntimeError(
+                "Attempted to call `variable.set_data(tensor)`, but `variable` and `tensor` have incompatible tensor type."
+            )
         requires_grad = self.requires_grad
         self.become(value.detach())
         self._held.requires_grad_(requires_grad)
@@ -170,7 +174,7 @@ class SparseTensor(Tensor):
     def with_values(self, values: Tensor) -> SparseTensor:
         """Other values at the same places."""
         made = object.__new__(type(self))
-        made._held, made._pattern, made._size = values, self._pattern, self._size
+        made._held, made._pattern, made._size = untransformed(values), self._pattern, self._size
         return made
 
     def become(self, other: SparseTensor) -> SparseTensor:
@@ -240,6 +244,15 @@ def is_sparse(value: Any) -> bool:
     return isinstance(value, SparseTensor)
 
 
+def untransformed(values: Tensor) -> Tensor:
+    """The values themselves; NotImplementedError for those of ``vmap`` and forward mode, which a sparse result would hide."""
+    if isinstance(values, Transformed):
+        raise NotImplementedError(
+            "flambeau: sparse tensors with values that vmap or forward mode look through are not supported yet"
+        )
+    return values
+
+
 class Passing(Node):
     """Hands gradients on unchanged: between the values of a sparse tensor and tensors that share them."""
 
@@ -254,6 +267,7 @@ class Passing(Node):
 
 def linked(source: Tensor, title: str) -> Tensor:
     """The same memory as ``source``, one step (named ``title``) further in the graph."""
+    untransformed(source)
     alias = make(source._storage, source._spec.plain, source._offset)
     if source._spec.requires_grad and state.enabled:
         node = Passing((edge_of(source),))

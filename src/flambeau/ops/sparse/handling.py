@@ -58,7 +58,9 @@ def deep_copy(self, memo):
     if id(self) in memo:
         return memo[id(self)]
     if not self.is_leaf:
-        raise RuntimeError("Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment.")
+        raise RuntimeError(
+            "Only Tensors created explicitly by the user (graph leaves) support the deepcopy protocol at the moment."
+        )
     made = clone(self.detach()).requires_grad_(self.requires_grad)
     memo[id(self)] = made
     if self.grad is not None:
@@ -88,7 +90,9 @@ def to(self, *args, **kwargs):
 def type_(self, dtype=None, non_blocking=False, **kwargs):
     """The name of the tensor's type, or the tensor as another one."""
     if dtype is None:
-        return self._held.type().replace("torch.", "torch.sparse." if isinstance(self, CooTensor) else "torch.sparse_csr.")
+        return self._held.type().replace(
+            "torch.", "torch.sparse." if isinstance(self, CooTensor) else "torch.sparse_csr."
+        )
     return self.with_values(self._held.type(dtype))
 
 
@@ -132,13 +136,15 @@ def contiguous(self, *, memory_format=None):
 
 
 @rule("zeros_like", "empty_like")
-def zeros_like(input, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None):
+def zeros_like(
+    input, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False, memory_format=None
+):
     """A tensor of the same kind and size without entries; dense where ``layout`` says so."""
     require_cpu("zeros_like", device)
     if layout is not None and layout is not input.layout:
         return input._held.new_zeros(input._size, dtype=dtype, requires_grad=requires_grad, layout=layout)
     if isinstance(input, CooTensor):
-        made = empty_coo(input._size, input.split, input.ndim - input.split, dtype or input.dtype)
+        made = empty_coo(input._size, input.sparse_count, input.ndim - input.sparse_count, dtype or input.dtype)
     else:
         made = _empty_compressed(input, dtype or input.dtype)
     return made.requires_grad_(requires_grad)
@@ -149,7 +155,9 @@ def _empty_compressed(model: CompressedTensor, dtype) -> CompressedTensor:
     held = model._held.detach().narrow(batch, 0, 0).to(dtype).clone()
     made = model.with_values(held)
     compressed = pattern.compressed.clone().zero_()
-    made._pattern = CompressedPattern(compressed, pattern.plain.narrow(-1, 0, 0).clone(), pattern.by_rows, pattern.block)
+    made._pattern = CompressedPattern(
+        compressed, pattern.plain.narrow(-1, 0, 0).clone(), pattern.by_rows, pattern.block
+    )
     return made
 
 
@@ -195,11 +203,18 @@ def sparse_resize_(self, size, sparse_dim, dense_dim):
                            f"dense_dim = {dense_dim}")  # fmt: skip
     if not self._nnz():
         return self.become(empty_coo(size, sparse_dim, dense_dim, self.dtype))
-    if sparse_dim != self.split or dense_dim != self.ndim - self.split:
-        raise RuntimeError("changing the number of sparse or dense dimensions on a non-empty sparse tensor is not supported.")
-    for kind, now, new in (("sparse", self._size[: self.split], size[:sparse_dim]), ("dense", self._size[self.split :], size[sparse_dim:])):
+    if sparse_dim != self.sparse_count or dense_dim != self.ndim - self.sparse_count:
+        raise RuntimeError(
+            "changing the number of sparse or dense dimensions on a non-empty sparse tensor is not supported."
+        )
+    for kind, now, new in (
+        ("sparse", self._size[: self.sparse_count], size[:sparse_dim]),
+        ("dense", self._size[self.sparse_count :], size[sparse_dim:]),
+    ):
         if any(n < o for o, n in zip(now, new)):
-            raise RuntimeError(f"shrinking the size of {kind} dimensions on a non-empty sparse tensor is not supported.")
+            raise RuntimeError(
+                f"shrinking the size of {kind} dimensions on a non-empty sparse tensor is not supported."
+            )
     values = self._held
     if tuple(size[sparse_dim:]) != tuple(values.shape[1:]):
         wider = values.new_zeros((values.shape[0], *size[sparse_dim:]))
@@ -226,7 +241,9 @@ def sparse_resize_and_clear_(self, size, sparse_dim, dense_dim):
 
 def _require(name: str, x) -> None:
     if not isinstance(x, CooTensor):
-        raise NotImplementedError(f"Could not run 'aten::{name}' with arguments from a backend of layout {x.layout}: it takes COO tensors.")
+        raise NotImplementedError(
+            f"Could not run 'aten::{name}' with arguments from a backend of layout {x.layout}: it takes COO tensors."
+        )
 
 
 @function(method=True)
@@ -236,7 +253,9 @@ def resize_as_sparse_(input, the_template):
     _require("resize_as_sparse_", the_template)
     if tuple(input.shape) == tuple(the_template.shape):
         return input
-    return input.sparse_resize_(tuple(the_template.shape), the_template.split, the_template.ndim - the_template.split)
+    return input.sparse_resize_(
+        tuple(the_template.shape), the_template.sparse_count, the_template.ndim - the_template.sparse_count
+    )
 
 
 # -- pickling ----------------------------------------------------------------------------------------------------------------
@@ -259,5 +278,3 @@ def rebuild_sparse_tensor(layout, data) -> SparseTensor:
         return sparse_coo_tensor(indices, values, size, check_invariants=True, is_coalesced=bool(flag and flag[0]))
     compressed, plain, values, size = data
     return sparse_compressed_tensor(compressed, plain, values, size, layout=layout, check_invariants=True)
-
-

@@ -30,7 +30,9 @@ def check_coo(indices: Tensor, values: Tensor, size, coalesced: bool) -> None:
         if row.min() < 0:
             raise RuntimeError(f"found negative index {row.min()} for dim {d}")
         if row.max() >= size[d]:
-            raise RuntimeError(f"size is inconsistent with indices: for dim {d}, size is {size[d]} but found index {row.max()}")
+            raise RuntimeError(
+                f"size is inconsistent with indices: for dim {d}, size is {size[d]} but found index {row.max()}"
+            )
     if coalesced and array.shape[1] > 1:
         order = np.lexsort(array[::-1])
         repeated = (np.diff(array[:, order], axis=1) == 0).all(axis=0).any()
@@ -48,13 +50,22 @@ def check_compressed(pattern, values: Tensor, size) -> None:
     others_name = "ncols" if pattern.by_rows else "nrows"
     entries = plain.shape[-1]
     checks = [
-        (compressed.shape[:-1] == plain.shape[:-1] == tuple(values.shape[: len(batch)]), f"batch dimensions of {first}, {second}, values"),
+        (
+            compressed.shape[:-1] == plain.shape[:-1] == tuple(values.shape[: len(batch)]),
+            f"batch dimensions of {first}, {second}, values",
+        ),
         (compressed.shape[-1] == groups + 1, f"{first}.shape[-1] must be equal to {groups} + 1 as implied by size"),
         (values.shape[len(batch)] == entries, f"{second} and values must have the same number of entries"),
         (bool((compressed[..., 0] == 0).all()), f"`{first}[..., 0] == 0` is not satisfied."),
         (bool((compressed[..., -1] == entries).all()), f"`{first}[..., -1] == nnz` is not satisfied."),
-        (_groups_fit(compressed, others), f"`0 <= {first}[..., 1:] - {first}[..., :-1] <= {others_name}` is not satisfied."),
-        (not plain.size or bool(plain.min() >= 0 and plain.max() < others), f"`0 <= {second} < {others_name}` is not satisfied."),
+        (
+            _groups_fit(compressed, others),
+            f"`0 <= {first}[..., 1:] - {first}[..., :-1] <= {others_name}` is not satisfied.",
+        ),
+        (
+            not plain.size or bool(plain.min() >= 0 and plain.max() < others),
+            f"`0 <= {second} < {others_name}` is not satisfied.",
+        ),
     ]
     for holds, message in checks:
         if not holds:

@@ -32,7 +32,7 @@ def entries(a: SparseTensor) -> tuple[Edges, Tensor]:
         if a._pattern.block or a.ndim > len(a.batch) + 2:
             return entries(compressed_to_coo(a))
         return a._pattern.edges(a._size), flat_values(a)
-    if a.split != a.ndim:
+    if a.sparse_count != a.ndim:
         raise NotImplementedError("addmm: sparse matrices with dense dimensions are not supported")
     return a._pattern.edges(a._size), a._held
 
@@ -77,7 +77,9 @@ def mm(input, mat2, *, out=None):
 def mv(input, vec, *, out=None):
     """A sparse matrix times a vector."""
     if input.ndim != 2 or vec.ndim != 1:
-        raise RuntimeError(f"mv: two tensor dim should be 2 and 1, but got SparseTensor Dim: {input.ndim}Tensor Dim: {vec.ndim}")
+        raise RuntimeError(
+            f"mv: two tensor dim should be 2 and 1, but got SparseTensor Dim: {input.ndim}Tensor Dim: {vec.ndim}"
+        )
     if input.shape[1] != vec.shape[0]:
         raise RuntimeError(f"mv: expected self.size(-1) == vec.size(-1), got {input.shape[1]} and {vec.shape[0]}")
     if isinstance(vec, SparseTensor):
@@ -91,7 +93,9 @@ def bmm(input, mat2, *, out=None):
     if not isinstance(input, SparseTensor) or isinstance(mat2, SparseTensor):
         raise refusal("bmm", (input, mat2))
     if input.ndim != 3 or mat2.ndim != 3:
-        raise RuntimeError(f"bmm_sparse: Tensors must be batches of matrices, got {input.ndim}D and {mat2.ndim}D tensors")
+        raise RuntimeError(
+            f"bmm_sparse: Tensors must be batches of matrices, got {input.ndim}D and {mat2.ndim}D tensors"
+        )
     if input.shape[0] != mat2.shape[0]:
         raise RuntimeError("bmm_sparse: 'self.size(0)' and 'mat2.size(0)' must match")
     if input.shape[2] != mat2.shape[1]:

@@ -95,7 +95,9 @@ class Edges:
         """Refuse columns outside of the matrix: kernels read memory there."""
         cols, count = self.col_array, self.shape[1]
         if cols.size and not (cols.min() >= 0 and cols.max() < count):
-            raise RuntimeError(f"size is inconsistent with indices: expected columns between 0 and {count - 1}, found {int(cols.max())}")
+            raise RuntimeError(
+                f"size is inconsistent with indices: expected columns between 0 and {count - 1}, found {int(cols.max())}"
+            )
 
     @cached_property
     def transposed(self) -> Edges:
@@ -167,7 +169,11 @@ class CompressedPattern:
         if batches == 1:
             return np.zeros(entries, np.int64), expand_pointers(compressed[0])[:entries], plain.reshape(-1)
         groups = [expand_pointers(row) for row in compressed]
-        return np.repeat(np.arange(batches), entries), np.concatenate(groups or [np.empty(0, np.int64)]), plain.reshape(-1)
+        return (
+            np.repeat(np.arange(batches), entries),
+            np.concatenate(groups or [np.empty(0, np.int64)]),
+            plain.reshape(-1),
+        )
 
     def edges(self, size) -> Edges:
         """The entries of the matrix (blocks count as entries); batches side by side along the diagonal."""

@@ -65,7 +65,9 @@ def _reference_pairwise(code, arrays, numbers):
 
 pairwise = publish(
     Operator(
-        "sparse_pairwise(Tensor left, Tensor right, Tensor rows, Tensor cols)", infer=_infer_pairwise, reference=_reference_pairwise
+        "sparse_pairwise(Tensor left, Tensor right, Tensor rows, Tensor cols)",
+        infer=_infer_pairwise,
+        reference=_reference_pairwise,
     ),
     namespace=None,
 ).function
@@ -101,9 +103,13 @@ _product.operator.node_name = "SparseAddmmBackward0"
 def product(edges: Edges, values: Tensor, matrix: Tensor) -> Tensor:
     """The matrix with the values (one number an entry) at ``edges``, times a dense matrix."""
     ahead = edges.by_row
-    both = matrix.requires_grad
+    both = (
+        matrix.requires_grad or matrix._spec.override
+    )  # a transformed matrix may be differentiated by its transformation
     back = edges.by_col if both else ahead
-    return _product(values, matrix, edges.rows, edges.cols, ahead.pointers, ahead.order, back.pointers, back.order, both)
+    return _product(
+        values, matrix, edges.rows, edges.cols, ahead.pointers, ahead.order, back.pointers, back.order, both
+    )
 
 
 @operator("sparse_sampled_product(Tensor left, Tensor right, Tensor rows, Tensor cols, Tensor row_pointers, Tensor row_order, "

@@ -24,7 +24,9 @@ def sum_(input, dim=None, keepdim=False, *, dtype=None, out=None):
     if isinstance(input, CompressedTensor):
         if not keepdim:
             raise RuntimeError("reduction operations on CSR tensors with keepdim=False is unsupported")
-        return to_compressed(sum_(compressed_to_coo(input), dims, True, dtype=dtype), input.layout, input._pattern.block)
+        return to_compressed(
+            sum_(compressed_to_coo(input), dims, True, dtype=dtype), input.layout, input._pattern.block
+        )
     summed = _sum_along(input, dims, dtype)
     if keepdim:
         for d in dims:
@@ -33,14 +35,14 @@ def sum_(input, dim=None, keepdim=False, *, dtype=None, out=None):
 
 
 def _sum_along(x: CooTensor, dims: list[int], dtype) -> Tensor:
-    inner = [d - x.split + 1 for d in dims if d >= x.split]
+    inner = [d - x.sparse_count + 1 for d in dims if d >= x.sparse_count]
     held = x._held.sum(inner, dtype=dtype) if inner else x._held
     if not inner:
         target = dtype or (held.dtype if held.dtype.category >= 2 else dtypes.int64)
         held = held.to(target)
-    kept = [d for d in range(x.split) if d not in dims]
+    kept = [d for d in range(x.sparse_count) if d not in dims]
     size = tuple([s for d, s in enumerate(x._size) if d not in dims])
-    if len(kept) == x.split:
+    if len(kept) == x.sparse_count:
         return of_pattern(x._pattern, held, size).coalesce()
     if not kept:
         return held.sum(0, dtype=held.dtype)
@@ -69,13 +71,15 @@ def softmax(input: Tensor, dim: int, dtype=None, *, logarithm: bool = False) -> 
     """Softmax along ``dim`` of a COO tensor: elements that have no entry count as minus infinity."""
     x = (input if dtype is None else input.to(dtype)).coalesce()
     if x.dtype.category < 2:
-        raise NotImplementedError(f'"softmax" not implemented for \'{x.dtype.name.capitalize()}\'')
+        raise NotImplementedError(f"\"softmax\" not implemented for '{x.dtype.name.capitalize()}'")
     d = wrap_dim(dim, x.ndim)
-    if d >= x.split:
-        at = d - x.split + 1
+    if d >= x.sparse_count:
+        at = d - x.sparse_count + 1
         return x.with_values(x._held.log_softmax(at) if logarithm else x._held.softmax(at))
-    others = [k for k in range(x.split) if k != d]
-    groups = np.unique(flattened(x._pattern.array()[others], [x._size[k] for k in others]), return_inverse=True)[1].reshape(-1)
+    others = [k for k in range(x.sparse_count) if k != d]
+    groups = np.unique(flattened(x._pattern.array()[others], [x._size[k] for k in others]), return_inverse=True)[
+        1
+    ].reshape(-1)
     if not groups.size:
         return x
     grouping = Grouping(groups, int(groups.max()) + 1)

@@ -24,7 +24,7 @@ def permute(input, dims):
         return input
     if isinstance(input, CompressedTensor):
         return _permuted_compressed(input, order)
-    split = input.split
+    split = input.sparse_count
     if any(d >= split for d in order[:split]):
         raise RuntimeError("permute(sparse_coo): sparse and dense dimensions cannot change places")
     size = Size(input._size[d] for d in order)
@@ -69,7 +69,9 @@ def transpose(input, dim0, dim1):
 def t(input):
     """A matrix transposed."""
     if input.ndim > 2:
-        raise RuntimeError(f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but got {input.ndim} dimensions")
+        raise RuntimeError(
+            f"t() expects a tensor with <= 2 sparse and 0 dense dimensions, but got {input.ndim} dimensions"
+        )
     return input if input.ndim < 2 else permute(input, (1, 0))
 
 
@@ -86,8 +88,8 @@ def unsqueeze(input, dim):
         raise refusal("unsqueeze", (input,))
     d = wrap_dim(dim, input.ndim + 1)
     size = (*input._size[:d], 1, *input._size[d:])
-    if d > input.split:
-        return of_pattern(input._pattern, input._held.unsqueeze(d - input.split + 1), size)
+    if d > input.sparse_count:
+        return of_pattern(input._pattern, input._held.unsqueeze(d - input.sparse_count + 1), size)
     array = np.insert(input._pattern.array(), d, 0, axis=0)
     return coo(index_tensor(array), input._held, size, input._pattern.coalesced)
 
@@ -113,12 +115,12 @@ def select(input, dim, index):
         raise IndexError(f"select(): index {index} out of range for tensor of size {list(x._size)} at dimension {d}")
     index += x._size[d] if index < 0 else 0
     size = (*x._size[:d], *x._size[d + 1 :])
-    if d >= x.split:
-        return of_pattern(x._pattern, x._held.select(d - x.split + 1, index), size)
+    if d >= x.sparse_count:
+        return of_pattern(x._pattern, x._held.select(d - x.sparse_count + 1, index), size)
     array = x._pattern.array()
     at = np.flatnonzero(array[d] == index)
     values = x._held.index_select(0, index_tensor(at))
-    if x.split == 1:
+    if x.sparse_count == 1:
         return values.sum(0, dtype=x.dtype)
     return coo(index_tensor(np.delete(array[:, at], d, axis=0)), values, size, x._pattern.coalesced)
 
@@ -131,11 +133,15 @@ def index_select(input, dim, index, *, out=None):
         raise refusal("index_select", (index,))
     d = wrap_dim(dim, x.ndim)
     size = (*x._size[:d], index.numel(), *x._size[d + 1 :])
-    if d >= x.split:
-        return deliver("index_select", of_pattern(x._pattern, x._held.index_select(d - x.split + 1, index), size), out)
+    if d >= x.sparse_count:
+        return deliver(
+            "index_select", of_pattern(x._pattern, x._held.index_select(d - x.sparse_count + 1, index), size), out
+        )
     asked = np.asarray(index._array(), np.int64).reshape(-1)
     if asked.size and not (asked.min() >= -x._size[d] and asked.max() < x._size[d]):
-        raise IndexError(f"index_select(): index contains {int(asked.max())} that is out of range for tensor of size {list(x._size)}")
+        raise IndexError(
+            f"index_select(): index contains {int(asked.max())} that is out of range for tensor of size {list(x._size)}"
+        )
     asked = asked % max(x._size[d], 1)
     array = x._pattern.array()
     groups = Grouping(array[d], x._size[d])
@@ -169,7 +175,11 @@ def view_at(x, key, name=None):
         elif part[2] != 1:
             raise refusal("as_strided", (x,))
         else:
-            x = x.narrow(d, part[0], part[1]) if not isinstance(x, SparseTensor) else narrow_copy(x, d, part[0], part[1])
+            x = (
+                x.narrow(d, part[0], part[1])
+                if not isinstance(x, SparseTensor)
+                else narrow_copy(x, d, part[0], part[1])
+            )
         d += 1
     return x
 
@@ -183,8 +193,8 @@ def narrow_copy(input, dim, start, length):
     if not 0 <= start <= x._size[d] or not 0 <= length <= x._size[d] - start:
         raise RuntimeError(f"narrow(): start ({start}) + length ({length}) exceeds dimension size ({x._size[d]}).")
     size = (*x._size[:d], length, *x._size[d + 1 :])
-    if d >= x.split:
-        return of_pattern(x._pattern, x._held.narrow(d - x.split + 1, start, length), size)
+    if d >= x.sparse_count:
+        return of_pattern(x._pattern, x._held.narrow(d - x.sparse_count + 1, start, length), size)
     array = x._pattern.array()
     at = np.flatnonzero((array[d] >= start) & (array[d] < start + length))
     chosen = array[:, at]
@@ -251,20 +261,24 @@ def cat(tensors, dim=0, *, out=None):
     first = tensors[0]
     d = wrap_dim(dim, first.ndim)
     for i, x in enumerate(tensors):
-        if x.split != first.split or x.ndim != first.ndim:
-            raise RuntimeError(f"All tensors must have the same: sparse_dim and dense_dim, but tensor at position {i} has {x.split}, "
-                               f"{x.ndim - x.split} instead of {first.split}, {first.ndim - first.split}.")  # fmt: skip
+        if x.sparse_count != first.sparse_count or x.ndim != first.ndim:
+            raise RuntimeError(
+                f"All tensors must have the same: sparse_dim and dense_dim, but tensor at position {i} has "
+                f"{x.sparse_count}, {x.ndim - x.sparse_count} instead of {first.sparse_count}, {first.ndim - first.sparse_count}."
+            )
         if any(a != b for k, (a, b) in enumerate(zip(x._size, first._size)) if k != d):
             raise RuntimeError(f"All tensors must have the same shape: {list(first._size)} (except in the concatenating dimension), but "
                                f"found shape: {list(x._size)} at position {i}.")  # fmt: skip
     offsets = np.cumsum([0] + [x._size[d] for x in tensors])
     size = (*first._size[:d], int(offsets[-1]), *first._size[d + 1 :])
     arrays = [x._pattern.array() for x in tensors]
-    if d < first.split:
-        arrays = [a + (np.arange(first.split) == d)[:, None] * offset for a, offset in zip(arrays, offsets)]
+    if d < first.sparse_count:
+        arrays = [a + (np.arange(first.sparse_count) == d)[:, None] * offset for a, offset in zip(arrays, offsets)]
         values = dense_cat(tuple([x._held for x in tensors]), 0)
     else:
-        values = dense_cat(tuple([_widened(x._held, d - first.split + 1, o, size[d]) for x, o in zip(tensors, offsets)]), 0)
+        values = dense_cat(
+            tuple([_widened(x._held, d - first.sparse_count + 1, o, size[d]) for x, o in zip(tensors, offsets)]), 0
+        )
     return deliver("cat", coo(index_tensor(np.concatenate(arrays, axis=1)), values, size), out)
 
 

@@ -44,7 +44,13 @@ def lower_pairs(operation) -> Lowered | None:
     left, right = operation.inputs[0].spec, operation.inputs[1].spec
     (result,) = operation.code.outputs
     dtype, (entries,) = result.dtype.name, result.shape
-    if dtype not in ITEMSIZE or left.dtype is not right.dtype or not entries or not left.numel or not _contiguous(operation):
+    if (
+        dtype not in ITEMSIZE
+        or left.dtype is not right.dtype
+        or not entries
+        or not left.numel
+        or not _contiguous(operation)
+    ):
         return None
     chunk, items = _share(entries, entries * left.shape[1])
     operands = {name: Operand(i) for i, name in enumerate(["left", "right", "rows", "cols"])}
