@@ -118,6 +118,14 @@ def test_division_of_integers_by_zero(dtype):
     agree(lambda m, x: 2 % x, [1, 0], dtype=dtype)
 
 
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float32", "float64"])
+def test_a_remainder_of_zero_has_the_sign_of_the_dividend(dtype):
+    for _ in range(3):  # by NumPy, then by kernels
+        agree(lambda m, x: m.signbit(x % 2), [4.0, -4.0, 0.0, -0.0], dtype=dtype)
+        agree(lambda m, x: m.signbit(x % -2.5), [5.0, -5.0, 0.0, -0.0], dtype=dtype)
+        agree(lambda m, x: m.signbit(-5 % x), [5.0, -2.5, 1.0, -1.0], dtype=dtype)
+
+
 def test_integers_at_the_ends_of_their_range():
     agree(lambda m, x: m.round(x), [2**63 - 1, -(2**63), 5], dtype="int64")
     agree(lambda m, x, y: x >> y, [255, 255, 7], [9, 7, 1], dtype="uint8")

@@ -388,10 +388,18 @@ def floor_divide_(self, other):
 
 # -- remainders ----------------------------------------------------------------------------------------------
 
-_remainder = binary("remainder", np.remainder, rule=_dividing("remainder_cpu"), **WITH_INPLACE)
+
+def _modulo(a, b):
+    if a.dtype.kind != "f":
+        return np.remainder(a, b)
+    rest = np.fmod(a, b)  # a zero keeps the sign of a
+    return np.where((rest != 0) & ((rest < 0) != (b < 0)), rest + b, rest)
+
+
+_remainder = binary("remainder", _modulo, rule=_dividing("remainder_cpu"), **WITH_INPLACE)
 _remainder_ = Tensor.remainder_
 _rremainder = binary(
-    "remainder", np.remainder, lowering="remainder", infer=swapped(_dividing("remainder_cpu")), **HIDDEN
+    "remainder", _modulo, lowering="remainder", infer=swapped(_dividing("remainder_cpu")), **HIDDEN
 )
 _fmod = binary("fmod", np.fmod, rule=_dividing("fmod_cpu"), **WITH_INPLACE)
 _fmod_ = Tensor.fmod_
