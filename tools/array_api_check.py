@@ -186,7 +186,7 @@ def report(results: dict[str, dict[str, str]], verbose: bool) -> int:
     more = 0
     pytorch = results["pytorch"]
     for side, found in results.items():
-        failed = Counter(label.split()[0] for label, fault in found.items() if fault)
+        failed = Counter(label.split()[0].split("::")[0] for label, fault in found.items() if fault)
         kinds = ", ".join(f"{count} {kind}" for kind, count in failed.most_common(8))
         print(f"{side:8} {len(found)} checks, {sum(failed.values())} failures ({kinds})")
     for side, found in results.items():

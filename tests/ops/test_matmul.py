@@ -257,3 +257,13 @@ def test_writing_in_place_and_to_out():
     out = flambeau.empty(0)
     assert flambeau.mm(a, b, out=out) is out
     assert out.tolist() == [[6, 6], [6, 6]]
+
+
+@pytest.mark.parametrize("dtype", ["bool", "uint16", "float32"])
+@pytest.mark.parametrize("sizes", [(0, 3, 2), (2, 0, 3), (2, 3, 0)])
+def test_products_without_elements_are_there_in_every_dtype(dtype, sizes):
+    m, k, n = sizes
+    x, y = (flambeau.zeros(*size, dtype=getattr(flambeau, dtype)) for size in ((m, k), (k, n)))
+    expected = torch.zeros(m, k, dtype=getattr(torch, dtype)) @ torch.zeros(k, n, dtype=getattr(torch, dtype))
+    assert tuple((x @ y).shape) == tuple(expected.shape)
+    assert (x @ y).tolist() == expected.tolist()
