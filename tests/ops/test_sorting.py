@@ -54,3 +54,21 @@ def test_kthvalue():
 def test_msort():
     check(lambda m, x: m.msort(x), X, grad=1)
     assert flambeau.msort(flambeau.tensor([3, 1, 2])).tolist() == [1, 2, 3]
+
+
+@pytest.mark.parametrize("dim", [0, 1])
+@pytest.mark.parametrize("holes", [False, True])
+def test_an_element_by_rank_is_that_of_the_stable_order(dim, holes):
+    """Equal elements, NaN, and sizes that are worked on by several threads."""
+    rng = np.random.default_rng(1)
+    array = rng.integers(0, 9, (300, 301)).astype(np.float32)
+    if holes:
+        array[::3, ::5] = np.nan
+    order, nans = np.argsort(array, axis=dim, kind="stable"), np.isnan(array).sum(dim, keepdims=True)
+    n = array.shape[dim]
+    middle = np.where(nans > 0, n - nans, (n - 1) // 2)
+    found = flambeau.median(flambeau.tensor(array), dim)[1]
+    np.testing.assert_array_equal(found.numpy(), np.take_along_axis(order, middle, dim).squeeze(dim))
+    found = flambeau.kthvalue(flambeau.tensor(array), 100, dim)[1]
+    np.testing.assert_array_equal(found.numpy(), np.take(order, 99, dim))
+    np.testing.assert_array_equal(flambeau.argsort(flambeau.tensor(array), dim).numpy(), order)

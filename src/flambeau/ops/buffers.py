@@ -128,14 +128,12 @@ def vander(x, N=None, increasing=False):
 @function("linalg", name="vander")
 def linalg_vander(x, N=None):
     """The powers ``0 .. N - 1`` (default: as many as ``x`` is long) of each element, along a new last dimension."""
-    from .joining import stack
+    from .joining import cat
 
     x = x if x.ndim else x.reshape(1)
     columns = x.shape[-1] if N is None else N
     if columns <= 1:
         raise RuntimeError(f"linalg.vander: N must be greater than 1, but got {columns}")
     work = dtypes.int64 if x.dtype.category < 2 else x.dtype
-    powers = [x.new_ones(x.shape, dtype=work)]
-    for _ in range(columns - 1):
-        powers.append(powers[-1] * x)
-    return stack(powers, -1)
+    powers = x.to(work).unsqueeze(-1).expand(*x.shape, columns - 1).cumprod(-1)
+    return cat([x.new_ones((*x.shape, 1), dtype=work), powers], -1)

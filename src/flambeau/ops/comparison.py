@@ -52,7 +52,14 @@ isneginf = unary(
     refuse="c",
     inplace=False,
 )
-isreal = unary("isreal", np.isreal, rule="test", out=False, inplace=False)
+isreal = unary(
+    "isreal",
+    lambda x: np.isreal(x) if x.dtype.kind == "c" else np.ones_like(x, bool),
+    rule="test",
+    out=False,
+    inplace=False,
+    translated=True,
+)
 
 
 # -- larger and smaller --------------------------------------------------------------------------------------

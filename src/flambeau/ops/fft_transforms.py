@@ -12,6 +12,7 @@ import numpy as np
 
 from ..lazy.spec import dense
 from ..tensor import Tensor
+from .numpy_threads import along
 from .operator import Operator, publish
 from .positions import positions
 from .reshaping import reshaped
@@ -47,8 +48,15 @@ def _declare(schema: str, node_name: str, infer, meaning) -> Operator:
 # -- complex to complex --------------------------------------------------------------------------------------
 
 
+def _line(transform, array, d: int, norm: str):
+    """A one-dimensional transform along ``d``."""
+    return along(lambda part: transform(part, axis=d, norm=norm), array, d)
+
+
 def _complex_meaning(array, spec, dim, norm, forward):
-    return (np.fft.fftn if forward else np.fft.ifftn)(array, axes=dim, norm=norm)
+    for d in reversed(dim):
+        array = _line(np.fft.fft if forward else np.fft.ifft, array, d, norm)
+    return array
 
 
 _complex_transform = _declare("fft_c2c(Tensor input, int[] dim, str norm, bool forward)", "FftC2CBackward0",
@@ -75,7 +83,8 @@ def _real_spec(spec, dim, norm, onesided):
 
 
 def _real_meaning(array, spec, dim, norm, onesided):
-    return (np.fft.rfftn if onesided else np.fft.fftn)(array, axes=dim, norm=norm)
+    array = _line(np.fft.rfft if onesided else np.fft.fft, array, dim[-1], norm)
+    return _complex_meaning(array, spec, dim[:-1], norm, True)
 
 
 _real_transform = _declare("fft_r2c(Tensor input, int[] dim, str norm, bool onesided)", "FftR2CBackward0",
@@ -103,7 +112,9 @@ def _(grad, saved):
 
 
 def _hermitian_meaning(array, spec, dim, norm, last):
-    return np.fft.irfftn(array, s=[spec.shape[d] for d in dim], axes=dim, norm=norm)
+    for d in dim[:-1]:
+        array = _line(np.fft.ifft, array, d, norm)
+    return along(lambda part: np.fft.irfft(part, last, dim[-1], norm), array, dim[-1])
 
 
 def _hermitian_spec(spec, dim, norm, last):

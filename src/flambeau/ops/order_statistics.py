@@ -48,7 +48,7 @@ def _mode_rank(array, order, dim: int):
 
 
 def _picker(name: str, rank, over_all: bool, doc: str):
-    op = picking_operator(name, f"{name}(Tensor input, int dim, bool keepdim)", rank)
+    op = picking_operator(name, f"{name}(Tensor input, int dim, bool keepdim)", rank, ordered=name == "mode")
     op.node_name = f"{name.capitalize()}Backward{int(over_all)}"
     result_type = named_result(name, "values", "indices")
 

@@ -9,6 +9,7 @@ from ..compiler.reference import widen
 from ..lazy.spec import dense
 from ..tensor import wrap_dim
 from .elementwise import refusal
+from .numpy_threads import along
 from .operator import Operator, publish
 from .overrides import write_out
 from .reductions import put_at
@@ -19,10 +20,14 @@ from .return_types import named_result
 
 def order_of(array: np.ndarray, dim: int, descending: bool) -> np.ndarray:
     """The stable order of ``array`` along ``dim``; NaN counts as the largest value."""
+
+    def ascending(part):
+        return np.argsort(part, axis=dim, kind="stable")
+
     if not descending:
-        return np.argsort(array, axis=dim, kind="stable")
+        return along(ascending, array, dim)
     # From the back, so that equal elements come out in their order.
-    backwards = np.flip(np.argsort(np.flip(array, dim), axis=dim, kind="stable"), dim)
+    backwards = np.flip(along(ascending, np.flip(array, dim), dim), dim)
     return array.shape[dim] - 1 - backwards
 
 
@@ -121,7 +126,7 @@ def _candidates(array, k: int, dim: int, n: int, largest: bool):
     if not 0 < k < n:
         order = np.arange(k).reshape([-1 if d == dim else 1 for d in range(array.ndim)])
         return np.broadcast_to(order, (*array.shape[:dim], k, *array.shape[dim + 1 :]))
-    parted = np.argpartition(array, n - k if largest else k - 1, axis=dim)
+    parted = along(lambda part: np.argpartition(part, n - k if largest else k - 1, axis=dim), array, dim)
     chosen = np.take(parted, np.arange(n - k, n) if largest else np.arange(k), axis=dim)
     return np.sort(chosen, axis=dim)
 
@@ -157,11 +162,34 @@ def topk(input, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
 # -- one element by rank -------------------------------------------------------------------------------------
 
 
-def picking_operator(name: str, schema: str, rank):
+def _picked(array: np.ndarray, d: int, rank, arguments, ordered: bool) -> np.ndarray:
+    """The positions of the elements of that rank in the stable order, with size 1 along ``d``."""
+    if not ordered and array.size:
+        ranks = rank(array, None, d, *arguments)
+        place = int(ranks.flat[0])
+        if np.all(ranks == place):
+            return along(lambda part: _of_rank(part, d, place), array, d)
+    order = order_of(array, d, False)
+    return np.take_along_axis(order, rank(array, order, d, *arguments), d)
+
+
+def _of_rank(array: np.ndarray, d: int, place: int) -> np.ndarray:
+    """As ``_picked`` for one rank, without putting all in order. Of a NaN, which equals nothing, the order is asked."""
+    values = np.take(np.partition(array, place, axis=d), [place], axis=d)
+    if (values != values).any():
+        return np.take(order_of(array, d, False), [place], axis=d)
+    equal = array == values
+    earlier = place - np.count_nonzero(array < values, axis=d, keepdims=True)  # equal elements that come before it
+    if earlier.any():
+        equal &= np.cumsum(equal, axis=d) > earlier
+    return np.argmax(equal, axis=d, keepdims=True)
+
+
+def picking_operator(name: str, schema: str, rank, ordered: bool = False):
     """An operator that gives ``values, indices`` of one element of each slice along ``dim`` (third-last of
     ``dim, keepdim``).
 
-    ``rank(array, order, dim, *arguments)`` gives the position in ``order`` (ascending, stable), with size 1
+    ``rank(array, order, dim, *arguments)`` gives the position in ``order`` (ascending, stable; None unless ``ordered``), with size 1
     along ``dim``.
     """
 
@@ -177,9 +205,8 @@ def picking_operator(name: str, schema: str, rank):
         if not array.ndim:
             return raw, np.zeros((), np.int64)
         d = wrap_dim(code.attrs[-2], array.ndim)
-        order = order_of(array, d, False)
-        index = np.take_along_axis(order, rank(array, order, d, *code.attrs[1:-2]), d)
         shape = code.outputs[0].shape
+        index = _picked(array, d, rank, code.attrs[1:-2], ordered)
         return np.take_along_axis(raw, index, d).reshape(shape), index.reshape(shape)
 
     op = publish(Operator(schema, infer=infer, reference=reference), namespace=None)

@@ -7,6 +7,7 @@ import numpy as np
 
 from .arithmetic import no_derivative
 from .elementwise import elementwise
+from .numpy_threads import in_parts
 from .registry import export
 from .special_functions import lgamma
 from .transcendental import exp, floats_only, log
@@ -22,10 +23,12 @@ def _from_scipy(name: str, scipy_name: str):
             raise ImportError(
                 f"flambeau: {name} needs SciPy, an optional dependency: pip install scipy"
             ) from None
-        values = getattr(scipy.special, scipy_name)(*[a.astype(np.float64) for a in arrays])
+        function = getattr(scipy.special, scipy_name)
+        flat = [a.astype(np.float64).ravel() for a in np.broadcast_arrays(*arrays)]
+        values = in_parts(function, flat, 0)
         if scipy_name == "airy":  # Ai, Ai', Bi, Bi'
             values = values[0]
-        return np.asarray(values).astype(arrays[0].dtype)
+        return values.reshape(np.broadcast_shapes(*[a.shape for a in arrays])).astype(arrays[0].dtype)
 
     return apply
 
@@ -68,15 +71,27 @@ _declare("spherical_bessel_j0", _spherical_bessel_j0)
 
 # -- incomplete gamma functions ------------------------------------------------------------------------------
 
+_lower, _upper = _from_scipy("igamma", "gammainc"), _from_scipy("igammac", "gammaincc")
+
+
+def _upper_gamma(a, x):
+    """One minus the lower function, which is ten times as fast, but where little would be left."""
+    wide = [np.asarray(v, np.float64) for v in np.broadcast_arrays(a, x)]
+    lower = _lower(*wide)
+    result, rest = np.array(1 - lower), ~(lower < 0.9)
+    result[rest] = _upper(*[v[rest] for v in wide])
+    return result.astype(a.dtype)
+
+
 igamma = elementwise(
     "igamma(Tensor input, Tensor other)",
-    _from_scipy("igamma", "gammainc"),
+    _lower,
     rule=floats_only("igamma_cpu"),
     inplace="method",
 )
 igammac = elementwise(
     "igammac(Tensor input, Tensor other)",
-    _from_scipy("igammac", "gammaincc"),
+    _upper_gamma,
     rule=floats_only("igammac_cpu"),
     inplace="method",
 )

@@ -140,7 +140,7 @@ _FUNCTIONS: dict[str, Callable[..., Any]] = {
     "where": _where,
     "full_like": _filled,
     "zeros_like": lambda like_this, x: _filled(like_this, x, 0),
-    "ones_like": lambda like_this, x: _filled(like_this, x, 1),
+    "ones_like": lambda like_this, x, dtype=None: _filled(like_this, x, 1),
     "polyval": _polyval,
     "isposinf": lambda like_this, x: x == math.inf,
     "isneginf": lambda like_this, x: x == -math.inf,
