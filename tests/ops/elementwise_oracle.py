@@ -39,7 +39,7 @@ def same(ours, theirs) -> None:
 
 def agree(program, *data, dtype: str = "float32") -> None:
     """``program(torch, *tensors)`` gives the same in both libraries, or raises the same type of exception."""
-    pairs = [both(d, dtype) if isinstance(d, (list, float, int)) else d for d in data]
+    pairs = [both(d, dtype) if isinstance(d, (list, float, int, complex)) else d for d in data]
     try:
         want = program(torch, *[p[1] for p in pairs])
     except Exception as error:

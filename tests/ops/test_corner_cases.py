@@ -137,6 +137,12 @@ def test_searching_across_dtypes():
     agree(lambda m: m.searchsorted(m.zeros(2, 0), m.zeros(2, 0)))
 
 
+@pytest.mark.parametrize("value", [1 + 0j, 1.5 + 0j, 1 + 2j])
+def test_a_complex_tensor_as_a_real_number(value):
+    agree(lambda m, x: m.tensor(float(x)), value, dtype="complex64")
+    agree(lambda m, x: m.tensor(int(x)), value, dtype="complex64")
+
+
 def test_joining_nothing_along_any_dimension():
     agree(lambda m: m.cat([m.zeros(0)], 4))
     agree(lambda m: m.cat([m.zeros(0), m.zeros(0)], -3))

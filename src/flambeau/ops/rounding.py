@@ -30,7 +30,12 @@ floor = unary("floor", np.floor, rule=_refusing("floor_vml_cpu", "bc"))
 ceil = unary("ceil", np.ceil, rule=_refusing("ceil_vml_cpu", "bc"))
 trunc = unary("trunc", np.trunc, rule=_refusing("trunc_vml_cpu", "bc"), aliases=("fix",))
 _round = unary(
-    "round", lambda x: x if x.dtype.kind in "iu" else np.rint(x), rule=_refusing("round_vml_cpu", "bc"), namespace=None, method=False, out=False
+    "round",
+    lambda x: x if x.dtype.kind in "iu" else np.rint(x),
+    rule=_refusing("round_vml_cpu", "bc"),
+    namespace=None,
+    method=False,
+    out=False,
 )
 _round_ = Tensor.round_
 frac = unary("frac", lambda x: x - np.trunc(x), rule=_refusing("frac_cpu", "bic"), translated=True)
