@@ -99,12 +99,20 @@ def resample_gradient(grad: np.ndarray, plan: Resample, sizes) -> np.ndarray:
     for axis, size in enumerate(sizes):
         where = grad.ndim - len(sizes) + axis
         index, weights = taps(plan, axis, size, grad.dtype.type)
-        rows = np.moveaxis(grad, where, 0)
-        total = np.zeros((size, *rows.shape[1:]), grad.dtype)
+        total = np.zeros((*grad.shape[:where], size, *grad.shape[where + 1 :]), grad.dtype)
         for k, i in enumerate(index):
-            share = rows if weights is None else rows * weights[k].reshape(-1, *[1] * (rows.ndim - 1))
-            np.add.at(total, i, share)
-        grad = np.moveaxis(total, 0, where)
+            share = grad if weights is None else grad * weights[k].reshape(-1, *[1] * (grad.ndim - 1 - where))
+            _add(total, where, i, share)
+        grad = total
     return grad
+
+
+def _add(total: np.ndarray, dim: int, index: np.ndarray, values: np.ndarray) -> None:
+    """Add ``values`` to ``total`` at the positions ``index`` of a dimension."""
+    from ..lazy.run import NUMPY_ONLY
+    from .scattering import writing
+
+    if NUMPY_ONLY or not writing().write(total, (dim,), dim, [index], values, "add"):
+        np.add.at(total, (slice(None),) * dim + (index,), values)
 
 
