@@ -11,6 +11,7 @@ from ..compiler.reference import narrow, widen
 from ..lazy.spec import dense
 from ..tensor import Tensor, from_array, wrap_dim
 from . import overrides
+from .numpy_threads import in_parts
 from .operator import Operator, publish
 from .registry import function
 
@@ -84,7 +85,8 @@ def _reference_search(code, arrays, numbers):
     boundaries, wanted = [widen(a, s.dtype) for a, s in zip(arrays, code.inputs)]
     side = "right" if code.extra.right else "left"
     if boundaries.ndim == 1:
-        return (np.searchsorted(boundaries, wanted, side),)
+        found = in_parts(lambda part: np.searchsorted(boundaries, part, side), (wanted.reshape(-1),), 0)
+        return (found.reshape(wanted.shape),)
     found = np.empty(wanted.shape, np.int64)
     if not wanted.size:
         return (found,)
