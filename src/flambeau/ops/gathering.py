@@ -22,6 +22,8 @@ def checked(index: np.ndarray, size: int, dim: int, wrap: bool) -> np.ndarray:
     """Positions counted from the front; ``IndexError`` for those outside a dimension of ``size``."""
     if not index.size:
         return index
+    if index.dtype == np.int64 and index.view(np.uint64).max() < size:
+        return index  # one look at each tells both ends: a negative number would be huge
     low = -size if wrap else 0
     if index.min() < low or index.max() >= size:
         bad = index[(index < low) | (index >= size)].flat[0]
