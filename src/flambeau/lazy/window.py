@@ -104,8 +104,9 @@ def enter(window: Window, storage: Storage, offset: int) -> bool:
         if storage.failure is not None:
             raise storage.failure
         raise RuntimeError("flambeau: a tensor's storage has no memory (meta tensors and freed storages cannot be read)")
-    window.inputs.append(storage)
-    storage.slot = -len(window.inputs)
+    inputs = window.inputs
+    inputs.append(storage)
+    storage.slot = -len(inputs)
     storage.base = offset
     storage.epoch = window.epoch  # last: an interrupt before it leaves the storage unknown to the window
     # Visible memory is neither read nor written late.
@@ -206,10 +207,12 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
             epoch = window.epoch
             instruction = [code]
             for t in inputs:
-                s = t._storage
+                s, offset = t._storage, t._offset
                 if s.epoch != epoch:
-                    urgent |= enter(window, s, t._offset)
-                instruction.append(s.slot if t._offset == s.base else (s.slot, t._offset - s.base))
+                    urgent |= enter(window, s, offset)
+                    instruction.append(s.slot)
+                else:
+                    instruction.append(s.slot if offset == s.base else (s.slot, offset - s.base))
             fresh = []
             outputs = window.outputs
             for spec in code.outputs:

@@ -102,10 +102,9 @@ def _survey(roots: list, gradients: list) -> _Walk | None:
     for (target, nr), gradient in zip(roots, gradients):
         if gradient._spec.override:
             return None
-        k = place.get(target)
-        if k is None:
-            k = place[target] = _add(target, nodes, leaves)
-        form += (k, nr, gradient._spec.plain)
+        if target not in place:
+            place[target] = _add(target, nodes, leaves)
+        form += (place[target], nr, gradient._spec.plain)
     watched = graph.watched
     last, sorted_by_age = nodes[0].sequence if nodes else 0, True
     for node in nodes:
@@ -139,7 +138,12 @@ def _survey(roots: list, gradients: list) -> _Walk | None:
                 return None
             k = place.get(target)
             if k is None:
-                k = place[target] = _add(target, nodes, leaves)
+                if target.__class__ is Meta:
+                    leaves.append(target)
+                    k = place[target] = -len(leaves)
+                else:
+                    k = place[target] = len(nodes)
+                    nodes.append(target)
             form.append((k, nr) if nr else k)
     if len(nodes) > MAX_NODES or not _add_leaves(leaves, form, tensors):
         return None
@@ -151,7 +155,7 @@ def _survey(roots: list, gradients: list) -> _Walk | None:
 
 
 def _add(target, nodes: list, leaves: list) -> int:
-    """The number of a node that is met for the first time."""
+    """The number of a root that is met for the first time."""
     if target.__class__ is Meta:
         leaves.append(target)
         return -len(leaves)

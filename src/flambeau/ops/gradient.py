@@ -8,7 +8,7 @@ from contextlib import nullcontext
 
 from .. import dtypes
 from ..autograd import anomaly, saved_hooks
-from ..autograd.graph import Meta, Node, _sequence, edge_of
+from ..autograd.graph import Meta, Node, edge_of
 from ..autograd.mode import no_grad, state
 from ..compiler.graph import Param, Trace, TraceError
 from ..lazy import window as _window
@@ -16,8 +16,6 @@ from ..lazy.spec import dense
 from ..lazy.spec import spec as make_spec
 from ..lazy.window import Code, record
 from ..tensor import Tensor, make
-
-_new = object.__new__
 
 
 class Saved(types.SimpleNamespace):
@@ -383,51 +381,6 @@ def prepare(rule) -> None:
     except TraceError:
         rule.saved = tuple(range(len(rule.code.inputs))) + tuple(~i for i in range(len(rule.results)))
         rule.untraced = True
-
-
-def attach(rule, tensors, out, numbers=(), storages=None):
-    """Make ``out`` the differentiable result of ``rule`` on ``tensors`` (and ``numbers``).
-
-    ``storages`` are those of all results, where there are more than ``out``.
-    """
-    if rule.saved is None:
-        prepare(rule)
-    edges = []
-    for t in tensors:
-        if not t._spec.requires_grad:
-            edges.append(None)
-            continue
-        meta = t._autograd
-        if meta is None or meta.base is not None or (meta.node is None and meta.tensor is None):
-            edges.append(edge_of(t))
-        elif meta.node is None:
-            edges.append((meta, 0))
-        else:
-            edges.append((meta.node, meta.nr))
-    saved, versions = [], []
-    for i in rule.saved:
-        if i >= 0:
-            t = tensors[i]
-            saved.append(t)
-            versions.append(t._storage.version)
-        else:
-            number, spec, offset = rule.results[~i]
-            saved.append(make(out._storage if storages is None else storages[number], spec, offset))
-            versions.append(0)
-    node = _new(rule.node_class)
-    node.edges = tuple(edges)
-    node.sequence = next(_sequence)
-    node.rule = rule
-    node.tensors = saved
-    node.versions = versions
-    node.numbers = numbers
-    if saved_hooks.stack or anomaly.enabled:
-        observe(node)
-    meta = out._autograd = _new(Meta)
-    meta.node = node
-    meta.nr = 0
-    out._spec = rule.grad_spec
-    return out
 
 
 @functools.cache

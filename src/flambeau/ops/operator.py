@@ -27,6 +27,11 @@ class Untraceable(Exception):
     """The body cannot be recorded as one instruction: it is run operator by operator instead."""
 
 
+def _attach(rule, tensors, out, numbers=(), storages=None):
+    from .attaching import attach
+    return attach(rule, tensors, out, numbers, storages)
+
+
 class Rule:
     """What is known of an operator for one signature.
 
@@ -35,7 +40,7 @@ class Rule:
     """
 
     __slots__ = ("operator", "code", "spec", "grad_spec", "results", "differentiable", "needs", "values", "single",
-                 "saved", "untraced", "backwards", "direct", "meta", "grad_flags", "node_class")
+                 "saved", "untraced", "backwards", "direct", "meta", "grad_flags", "node_class", "attach")
 
     def __init__(self, operator, code, results, values, single):
         self.operator = operator
@@ -52,6 +57,7 @@ class Rule:
         self.grad_flags: list[bool] = []
         self.backwards: dict = {}
         self.direct = False
+        self.attach = _attach  # gives a result its history; by a function of its own from the second call on
         self.meta = False  # an argument has no memory: only shapes are computed
 
 
@@ -421,7 +427,7 @@ def {name}({head}):
     out_._offset = offset
     out_._autograd = None
     if rule.differentiable and state.enabled:
-        return attach(rule, tensors, out_, (), storages)
+        return rule.attach(rule, tensors, out_, (), storages)
     return out_
 """
 
@@ -439,14 +445,13 @@ def _reduces(op: Operator) -> bool:
 
 def make_function(op: Operator, *, out: bool = False, variadic: str | None = None, name: str | None = None):
     """The public function of an operator, from its schema."""
-    from .gradient import attach
     name = name or op.name.rpartition(".")[2]
     values = ", ".join(p.name for p in op.parameters)
     types = [p.type for p in op.parameters]
     op.launches = op.visible is not None or "Tensor?" in types
     static = not ("Tensor[]" in types or "Scalar" in types or (op.launches and "Tensor|Scalar" in types))
     scope = {"rules": op.rules, "call": op, "record": record, "record1": record1, "record2": record2, "new": _new,
-             "Tensor": Tensor, "state": state, "attach": attach, "NUMBERS": NUMBERS, "spread": spread, "renamed": renamed}
+             "Tensor": Tensor, "state": state, "NUMBERS": NUMBERS, "spread": spread, "renamed": renamed}
     numpy_names = variadic is None and _reduces(op)
     given = ", ".join(f"{n}={n}" for n in [p.name for p in op.parameters] + ["out"] * out)
     renaming = f"    if numpy_names:\n        return {name}(**renamed({name!r}, dict({given}), numpy_names))\n" if numpy_names else ""
@@ -472,20 +477,20 @@ def _recording(parameters) -> dict:
     ordered = [p.name for p in parameters if p.type in ("Tensor", "Tensor|Scalar")]
     operands = ", ".join(ordered)
     plain = f"record{len(ordered)}(rule.code, {operands})" if len(ordered) <= 2 else f"record(rule.code, ({operands}))[0]"
-    made = {"numbers": "", "record": f"    storage = {plain}", "attach": f"return attach(rule, ({operands},), out_)"}
+    made = {"numbers": "", "record": f"    storage = {plain}", "attach": f"return rule.attach(rule, ({operands},), out_)"}
     if len(numbers) > 1:
         made["numbers"] = (f"    tensors_ = [v for v in ({operands}) if v.__class__ not in NUMBERS]\n"
                            f"    numbers_ = [v for v in ({operands}) if v.__class__ in NUMBERS]\n")
         made["record"] = "    storage = record(rule.code, tensors_, numbers_)[0]"
-        made["attach"] = "return attach(rule, tensors_, out_, numbers_)"
+        made["attach"] = "return rule.attach(rule, tensors_, out_, numbers_)"
     elif numbers:
         number = numbers[0]
         rest = ", ".join(n for n in ordered if n != number)
         made["record"] = (f"    if {number}.__class__ in NUMBERS:\n"
                           f"        storage = record(rule.code, ({rest},), ({number},))[0]\n"
                           f"    else:\n        storage = {plain}")
-        made["attach"] = (f"if {number}.__class__ in NUMBERS:\n            return attach(rule, ({rest},), out_, ({number},))\n"
-                          f"        return attach(rule, ({operands},), out_)")
+        made["attach"] = (f"if {number}.__class__ in NUMBERS:\n            return rule.attach(rule, ({rest},), out_, ({number},))\n"
+                          f"        return rule.attach(rule, ({operands},), out_)")
     return made
 
 

@@ -207,10 +207,7 @@ def allocate(nbytes: int) -> Buffer:
     """
     if nbytes <= 0:
         return _empty_buffer(nbytes)
-    shift = (nbytes - 1).bit_length() - 3
-    if shift < 6:
-        shift = 6
-    size = (((nbytes - 1) >> shift) + 1) << shift
+    size = size_class(nbytes)
     try:
         block = _free[size].pop()
     except IndexError:
@@ -221,6 +218,35 @@ def allocate(nbytes: int) -> Buffer:
     if counters.allocated > counters.peak_allocated:
         counters.peak_allocated = counters.allocated
     return _PooledBuffer(block.address, nbytes, block)
+
+
+def size_class(nbytes: int) -> int:
+    """The bytes of the block that holds ``nbytes`` (at least 1)."""
+    shift = (nbytes - 1).bit_length() - 3
+    if shift < 6:
+        shift = 6
+    return (((nbytes - 1) >> shift) + 1) << shift
+
+
+def allocate_all(requests: list[tuple[int, int]]) -> list[Buffer]:
+    """A buffer for each ``(nbytes, size_class(nbytes))``, as :func:`allocate`; what is asked for again is rounded once."""
+    counters, free = _counters, _free
+    made: list[Buffer] = []
+    total = 0
+    try:
+        for nbytes, size in requests:
+            try:
+                block = free[size].pop()
+            except IndexError:
+                block = _allocate_block(nbytes, size)
+            total += block.size
+            made.append(_PooledBuffer(block.address, nbytes, block))
+    finally:
+        counters.allocations += len(made)
+        counters.allocated += total
+        if counters.allocated > counters.peak_allocated:
+            counters.peak_allocated = counters.allocated
+    return made
 
 
 def wrap(array: np.ndarray) -> Buffer:

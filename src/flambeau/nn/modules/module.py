@@ -250,8 +250,12 @@ class Module(HooksMixin, StateDictMixin):
     def __getattr__(self, name: str) -> Any:
         # Every read of a parameter in a forward comes here: no loop, no helper.
         state = self.__dict__
-        if "_parameters" in state and name in state["_parameters"]:
-            return state["_parameters"][name]
+        try:
+            params = state["_parameters"]
+            if name in params:
+                return params[name]
+        except KeyError:  # before __init__
+            pass
         if "_buffers" in state and name in state["_buffers"]:
             return state["_buffers"][name]
         if "_modules" in state and name in state["_modules"]:

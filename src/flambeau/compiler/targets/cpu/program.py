@@ -50,46 +50,51 @@ class Compiled:
     def __init__(self, graph: Graph):
         statistics.programs += 1
         self.graph = graph
+        self.threads = 0
         self.fused = fuse(graph, supports)
         _Planner(self).plan()
 
     def run(self, inputs, outputs, scalars, sites) -> None:
-        """Reserve memory, then execute."""
-        self.execute(self.reserve(inputs, outputs), inputs, outputs, scalars, sites)
+        """Reserve memory, then execute; results that have memory already are written there."""
+        given = [outputs[i].buffer for i in self.output_numbers]
+        bases, made = self.reserve(inputs, outputs)
+        for k, buffer in enumerate(given):
+            if buffer is not None:
+                outputs[self.output_numbers[k]].buffer = buffer
+                bases[len(inputs) + k] = buffer.address
+        self.execute((bases, made), inputs, outputs, scalars, sites)
 
     def reserve(self, inputs, outputs):
-        """Memory for results and temporaries: the addresses that a run needs, and what keeps temporaries alive.
+        """New memory for results and temporaries: the addresses that a run needs, and what keeps temporaries alive.
 
         ``OutOfMemoryError`` leaves the results without memory, and nothing has run.
         """
+        if self.threads != get_num_threads():
+            self._measure()
         bases = [storage.buffer.address + storage.base for storage in inputs]
-        allocate = memory.allocate
-        try:
-            for i in self.output_numbers:
-                storage = outputs[i]
-                buffer = storage.buffer
-                if buffer is None:
-                    buffer = storage.buffer = allocate(storage.nbytes)
-                bases.append(buffer.address)
-            held = [allocate(nbytes) for nbytes in self.own_buffers]
-            # Temporaries, and behind them the scratch memory of each thread.
-            work = allocate(self.arena_bytes + self.scratch * get_num_threads())
-        except memory.OutOfMemoryError:
-            for i in self.output_numbers:
-                outputs[i].buffer = None
-            raise
-        for buffer in held:
-            bases.append(buffer.address)
-        bases += (work.address, work.address + self.arena_bytes)
-        return bases, held, work
+        made = memory.allocate_all(self.requests)
+        for i, buffer in zip(self.output_numbers, made):
+            outputs[i].buffer = buffer
+        bases += [buffer.address for buffer in made]
+        work = made[-1]
+        bases.append(work.address + self.arena_bytes)
+        return bases, made
+
+    def _measure(self) -> None:
+        """What a run asks of the allocator: results, values of reference steps, and one block of temporaries with the scratch
+        memory of each thread behind them."""
+        self.threads = get_num_threads()
+        results = [self.graph.sizes[self.graph.results[i]] for i in self.output_numbers]
+        wanted = [*results, *self.own_buffers, self.arena_bytes + self.scratch * self.threads]
+        self.requests = [(nbytes, memory.size_class(max(nbytes, 1))) for nbytes in wanted]
 
     def execute(self, reserved, inputs, outputs, scalars, sites) -> None:
         """Run on reserved memory; ``IndexError`` where a gather was out of range."""
-        bases, held, _ = reserved
+        bases, made = reserved
         if self.native is not None:
             self.native.run(bases, [scalars[i] for i in self.scalar_numbers] if self.scalar_numbers else ())
         else:
-            self._run_segments(bases, inputs, outputs, held, scalars, sites)
+            self._run_segments(bases, inputs, outputs, made[len(self.output_numbers):], scalars, sites)
         if self.errors is not None and self.errors != self.no_errors:
             self._raise(outputs, sites)
 
