@@ -180,10 +180,9 @@ class _Builder:
         elements = COSTLY_ITEM_ELEMENTS if costly else ITEM_ELEMENTS
         if split == "outer":
             chunk = max(1, elements // max(inner * middle, 1), -(-rows // MAX_ITEMS))
-            return chunk, -(-rows // chunk)
+            return _even(rows, chunk, 1)
         chunk = max(64, elements // max(middle, 1), -(-inner // MAX_ITEMS))
-        chunk = -(-chunk // 64) * 64
-        return chunk, -(-inner // chunk)
+        return _even(inner, chunk, 64)
 
     def _partial(self) -> Partial:
         """Partial results by ranges of the inner dim, or by rows; then one nest that reduces them."""
@@ -306,6 +305,16 @@ class _Builder:
 
     def _scalar_dtypes(self) -> list[str]:
         return [dtype for _, dtype in self._scalar_bindings()]
+
+
+def _even(total: int, chunk: int, unit: int) -> tuple[int, int]:
+    """Chunk and number of items where a chunk of about this size is wanted: equal shares, for an even number of threads too."""
+    items = -(-total // chunk)
+    if items > 1:
+        items += items % 2
+    chunk = -(-total // max(items, 1))
+    chunk = max(-(-chunk // unit) * unit, unit)
+    return chunk, -(-total // chunk)
 
 
 def _contiguous_bytes(sizes: list[int], itemsize: int) -> tuple[int, ...]:

@@ -206,13 +206,20 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
             urgent = window.eager
             epoch = window.epoch
             instruction = [code]
+            known = window.inputs
             for t in inputs:
                 s, offset = t._storage, t._offset
-                if s.epoch != epoch:
-                    urgent |= enter(window, s, offset)
-                    instruction.append(s.slot)
-                else:
+                if s.epoch == epoch:
                     instruction.append(s.slot if offset == s.base else (s.slot, offset - s.base))
+                    continue
+                if s.buffer is None or s.external is not None:
+                    urgent |= enter(window, s, offset)
+                else:  # as ``enter``: the parameters of a model come here at every step
+                    known.append(s)
+                    s.slot = -len(known)
+                    s.base = offset
+                    s.epoch = epoch
+                instruction.append(s.slot)
             fresh = []
             outputs = window.outputs
             for spec in code.outputs:
@@ -262,12 +269,19 @@ def tracing():
             current = outer
 
 
+_inside: dict[str, bool] = {}  # whether a file is flambeau's
 _PACKAGE = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))
 
 
 def user_line() -> str:
     """``file:line`` of the innermost frame outside flambeau."""
     frame = sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith((_PACKAGE, "<flambeau")):
+    while frame.f_back is not None:
+        name = frame.f_code.co_filename
+        inside = _inside.get(name)
+        if inside is None:
+            inside = _inside[name] = name.startswith((_PACKAGE, "<flambeau"))
+        if not inside:
+            break
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"

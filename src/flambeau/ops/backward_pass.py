@@ -11,6 +11,8 @@ own walk, and so does whatever is wrong, so that errors have one source.
 
 from __future__ import annotations
 
+from operator import itemgetter
+
 from ..autograd import anomaly, engine, graph
 from ..autograd.graph import Meta
 from ..autograd.mode import state
@@ -18,10 +20,11 @@ from ..compiler.graph import Param, Trace, TraceError
 from ..lazy import window as _window
 from ..lazy.storage import Storage
 from ..lazy.window import HARD_LIMIT, Code, record
-from ..tensor import make
+from ..tensor import Tensor, make
 from .gradient import OperatorNode, prune, rename
 from .operator import Placeholders
 
+_new = object.__new__
 MAX_FORMS = 1024
 MAX_NODES = 4096
 _known: dict = {}  # form -> Pass; None where it was seen once
@@ -30,11 +33,12 @@ _known: dict = {}  # form -> Pass; None where it was seen once
 class Pass:
     """The instruction of a form. ``results`` has, for each leaf whose gradient is new, ``(leaf, storage, spec, offset)``."""
 
-    __slots__ = ("code", "uses", "results")
+    __slots__ = ("code", "chosen", "results")
 
     def __init__(self, code: Code | None, uses: list[int], results: list[tuple]):
         self.code = code
-        self.uses = uses
+        # What the instruction reads of a walk's tensors.
+        self.chosen = itemgetter(*uses) if len(uses) > 1 else lambda tensors: [tensors[i] for i in uses]
         self.results = results
 
 
@@ -72,9 +76,13 @@ def attempt(roots: list, gradients: list, keep_graph: bool) -> bool:
     if known is _REFUSED:
         return False
     tensors, leaves = walk.tensors, walk.leaves
-    made = record(known.code, [tensors[i] for i in known.uses], walk.numbers)
+    made = record(known.code, known.chosen(tensors), walk.numbers)
     for leaf, storage, spec, offset in known.results:
-        leaves[leaf].grad = make(made[storage], spec, offset)
+        gradient = leaves[leaf].grad = _new(Tensor)
+        gradient._storage = made[storage]
+        gradient._spec = spec
+        gradient._offset = offset
+        gradient._autograd = None
     if not keep_graph:
         for node in walk.nodes:
             node.release()

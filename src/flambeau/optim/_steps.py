@@ -43,11 +43,12 @@ def sgd(
     weight_decay: float,
     nesterov: bool,
     maximize: bool,
-) -> None:
-    """Gradient descent with momentum. An entry of ``momentum_buffers`` that is ``None`` is filled in."""
+) -> list[int]:
+    """Gradient descent with momentum. An entry of ``momentum_buffers`` that is ``None`` is filled in; gives the places of
+    those."""
     if momentum == 0:
         _sgd_plain(params, grads, -lr, weight_decay, weight_decay != 0, maximize)
-        return
+        return []
     fresh = [i for i, buffer in enumerate(momentum_buffers) if buffer is None]
     if fresh:
         # A first step takes the gradient itself; memory for it first, so that parameters stay one instruction.
@@ -67,7 +68,7 @@ def sgd(
                     maximize,
                     first,
                 )
-        return
+        return fresh
     _sgd_momentum(
         params,
         grads,
@@ -81,6 +82,7 @@ def sgd(
         maximize,
         False,
     )
+    return []
 
 
 def _pick(indices: list[int], *lists: list) -> list[list]:

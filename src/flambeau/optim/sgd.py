@@ -80,7 +80,7 @@ class SGD(GroupwiseOptimizer):
     ) -> None:
         momentum = group["momentum"]
         buffers: list[Tensor | None] = column(states, "momentum_buffer") if momentum != 0 else []
-        _steps.sgd(
+        created = _steps.sgd(
             params,
             grads,
             buffers,
@@ -91,8 +91,8 @@ class SGD(GroupwiseOptimizer):
             nesterov=group["nesterov"],
             maximize=group["maximize"],
         )
-        for state, buffer in zip(states, buffers):
-            state["momentum_buffer"] = buffer
+        for i in created:
+            states[i]["momentum_buffer"] = buffers[i]
 
     def _update_sparse(self, group: dict[str, Any], param: Tensor, grad: Tensor, state: dict[str, Any]) -> None:
         grad = -grad if group["maximize"] else grad

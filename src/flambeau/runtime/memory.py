@@ -194,6 +194,7 @@ class _Slab:
         return address
 
 
+_new = object.__new__
 _free = _FreeLists()
 _borrowed: dict[int, int] = {}  # how often a size was served by the slow path since it got a block
 _slab = _Slab()
@@ -240,7 +241,11 @@ def allocate_all(requests: list[tuple[int, int]]) -> list[Buffer]:
             except IndexError:
                 block = _allocate_block(nbytes, size)
             total += block.size
-            made.append(_PooledBuffer(block.address, nbytes, block))
+            buffer = _new(_PooledBuffer)
+            buffer.address = block.address
+            buffer.nbytes = nbytes
+            buffer.owner = block
+            made.append(buffer)
     finally:
         counters.allocations += len(made)
         counters.allocated += total
