@@ -14,7 +14,7 @@ import pytest
 
 SOURCE = Path(__file__).parents[1] / "src"
 PACKAGE = SOURCE / "flambeau"
-MOST_LINES = 620
+MOST_LINES = 600
 
 # From the bottom up. What is not named here is a library, at the top.
 LAYERS = [
@@ -100,7 +100,8 @@ def test_nothing_imports_pytorch(path):
 
 
 def test_no_file_is_longer_than_a_reader_s_patience():
-    lengths = {str(path.relative_to(SOURCE)): len(path.read_text("utf-8").splitlines()) for path in FILES}
+    files = [*FILES, *Path(__file__).parent.rglob("*.py")]
+    lengths = {str(path): len(path.read_text("utf-8").splitlines()) for path in files}
     too_long = {name: length for name, length in lengths.items() if length > MOST_LINES}
     assert not too_long
 

@@ -14,6 +14,15 @@ from flambeau.runtime import memory
 MEBIBYTE = 1 << 20
 
 
+@pytest.fixture(autouse=True, scope="module")
+def older_objects_at_rest():
+    """What earlier tests left is looked at by the garbage collector once, not before every test."""
+    gc.collect()
+    gc.freeze()
+    yield
+    gc.unfreeze()
+
+
 @pytest.fixture(autouse=True)
 def fresh_limits():
     gc.collect()
