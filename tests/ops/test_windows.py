@@ -58,3 +58,19 @@ def test_errors_of_parameters(call, error):
     for lib in (fl, torch):
         with pytest.raises(error):
             call(lib.signal.windows)
+
+
+@pytest.mark.parametrize("name, options", WINDOWS)
+def test_other_sizes_take_the_same_machine_code(name, options):
+    from flambeau.runtime import jit
+
+    window = getattr(fl.signal.windows, name)
+    _agrees(window, name, 70_000, options)
+    before = jit.stats.compiled, jit.stats.loaded
+    _agrees(window, name, 80_001, options)
+    assert (jit.stats.compiled, jit.stats.loaded) == before
+
+
+def _agrees(window, name, size, options):
+    theirs = getattr(torch.signal.windows, name)(size, dtype=torch.float64, **options)
+    np.testing.assert_allclose(window(size, **options).numpy(), theirs.numpy(), atol=2e-7)
