@@ -253,6 +253,145 @@ class TestProgram:
         assert [list(out) for out, _ in outs] == [[100 * count]] * 6
 
 
+class TestStarted:
+    """A program that was started runs while its caller goes on."""
+
+    def chain(self, length, items):
+        """Phases that each read what the one before wrote, serial ones among them; and where the last one writes."""
+        (first, a), (second, b) = words(items), words(items)
+        phases = []
+        for i in range(length):
+            source, target = (a, b) if i % 2 == 0 else (b, a)
+            parallel = i % 3 != 2
+            phases.append(Phase([Launch(kernel("shift"), [target, source, items], items)], parallel))
+        return Program(phases, 0), first, second
+
+    def test_all_phases_are_done_after_waiting(self, num_threads):
+        items = 50
+        program, first, second = self.chain(30, items)
+        program.run([])  # starts the pool
+        for turn in range(2, 200):
+            program.start([])
+            program.wait()
+            assert list(first) == [30 * turn] * items
+
+    def test_waiting_for_some_phases_is_enough_to_read_what_they_wrote(self, num_threads):
+        items = 40
+        marks, addresses = zip(*[words(items) for _ in range(12)])
+        phases = [Phase([Launch(kernel("visit"), [address], items)], i % 4 != 3) for i, address in enumerate(addresses)]
+        program = Program(phases, 0)
+        program.run([])
+        for turn in range(2, 300):
+            program.start([])
+            program.wait(5)
+            assert all(visits % 1000 == turn % 1000 for mark in marks[:5] for visits in mark)
+            program.wait()
+            assert all(visits % 1000 == turn % 1000 for mark in marks for visits in mark)
+
+    def test_what_runs_next_waits_for_it(self, num_threads):
+        items = 30
+        program, first, second = self.chain(8, items)
+        out, address = words(items)
+        args, args_address = words(1)
+        args[0] = address
+        program.run([])
+        for turn in range(2, 100):
+            program.start([])
+            if turn % 3 == 0:
+                program.run([])
+                turn += 1
+                program, first, second = self.chain(8, items)
+                program.run([])
+            elif turn % 3 == 1:
+                threads.parallel_call(kernel("visit"), args_address, items)
+                program.wait()
+            else:
+                program.wait()
+        assert len(set(first)) == 1
+
+    def test_items_that_run_together_have_threads_of_their_own(self, num_threads):
+        flags, flags_address = words(num_threads)
+        clashes, clashes_address = words(1)
+        phases = [Phase([Launch(kernel("hold"), [flags_address, clashes_address], 40)], i % 2 == 0) for i in range(8)]
+        program = Program(phases, 0)
+        program.run([])
+        for _ in range(40):
+            program.start([])
+            program.wait()
+        assert list(flags) == [0] * num_threads
+        assert list(clashes) == [0]
+
+    def test_sleeping_workers_wake_for_it(self, two_threads):
+        items = 20
+        program, first, _ = self.chain(6, items)
+        program.run([])
+        for turn in range(2, 8):
+            time.sleep(0.01)  # long enough for a worker to fall asleep
+            program.start([])
+            time.sleep(0.002 * (turn % 2))
+            program.wait()
+            assert list(first) == [6 * turn] * items
+
+    def test_the_number_of_threads_may_change_while_it_runs(self):
+        before = threads.get_num_threads()
+        program, first, _ = self.chain(10, 64)
+        program.run([])
+        for turn, count in enumerate([2, 3, 1, 4, 2], start=2):
+            program.start([])
+            threads.set_num_threads(count)
+            assert list(first) == [10 * turn] * 64
+        threads.set_num_threads(before)
+
+    def test_python_threads_may_start_and_wait(self, num_threads):
+        def work():
+            program, first, _ = self.chain(6, 25)
+            for turn in range(1, 60):
+                program.start([])
+                program.wait()
+                results.append(list(first) == [6 * turn] * 25)
+
+        results = []
+        several = [threading.Thread(target=work) for _ in range(3)]
+        for thread in several:
+            thread.start()
+        for thread in several:
+            thread.join()
+        assert all(results) and len(results) == 3 * 59
+
+    def test_a_fork_finds_it_finished(self, two_threads):
+        printed = run_python(
+            """
+threads.set_num_threads(2)
+program, first, _ = TestStarted().chain(10, 64)
+program.run([])
+for turn in range(2, 12):
+    program.start([])
+    child = os.fork()
+    if child == 0:
+        program.wait()
+        good = list(first) == [10 * turn] * 64
+        program.start([])
+        program.wait()
+        os._exit(0 if good and list(first) == [10 * turn + 10] * 64 else 1)
+    assert os.waitpid(child, 0)[1] == 0
+    program.wait()
+print("done")
+"""
+        )
+        assert printed == "done"
+
+    def test_the_process_ends_cleanly_while_it_runs(self):
+        assert run_python(
+            """
+threads.set_num_threads(2)
+program, _, _ = TestStarted().chain(30, 64)
+program.run([])
+program.start([])
+print("started")
+"""
+        ) == "started"
+
+
 class TestNesting:
     def test_a_call_from_inside_an_item_runs_on_the_caller(self, two_threads):
         """The items run in Python: on the calling thread they may launch, on a worker they are refused."""

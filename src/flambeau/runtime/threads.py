@@ -158,6 +158,8 @@ class Program:
         if not _try_lock():
             _wait_for_lock()
         try:
+            if _posted is not None:
+                _finish_posted()
             if _pool is None and self._parallel:
                 _start_pool()
             try:
@@ -165,6 +167,50 @@ class Program:
             except (struct.error, OverflowError):
                 self._pack_with_care(bases, scalars)
             self._call(self._argument)
+        finally:
+            _unlock()
+
+    def start(self, bases: Sequence[int], scalars: Sequence[float] = ()) -> bool:
+        """As ``run``, but where there are workers they begin while the caller goes on: then it gives True.
+
+        The memory must stay as it is until ``wait`` returns, and only one program is under way at a time: whatever runs next
+        waits for it.
+        """
+        global _posted
+        if _pool is None or _pool is False or not self._parallel:
+            self.run(bases, scalars)
+            return False
+        if not _try_lock():
+            _wait_for_lock()
+        try:
+            if _posted is not None:
+                _finish_posted()
+            if not isinstance(_pool, _Pool) or not _pool.threads or _pool.is_busy():
+                self.run(bases, scalars)
+                return False
+            try:
+                self._pack(self._block, self._start, *bases, *scalars)
+            except (struct.error, OverflowError):
+                self._pack_with_care(bases, scalars)
+            _posted = self
+            _native().post(self._argument)
+            return True
+        finally:
+            _unlock()
+
+    def wait(self, phases: int = threads_ir.FINISHED) -> None:
+        """Wait until so many phases of the started program are done (default: all), helping with them."""
+        if _posted is not self:
+            return
+        if not _try_lock():
+            _wait_for_lock()
+        try:
+            if _posted is not self:
+                return
+            if phases == threads_ir.FINISHED:
+                _finish_posted()
+            else:
+                _native().attend(phases)
         finally:
             _unlock()
 
@@ -275,6 +321,8 @@ class _Native(NamedTuple):
     parallel_call: Callable[[int, int, int], None]
     use_pool: Callable[[int], None]
     stop_pool: Callable[[int], None]
+    post: Callable[[ctypes.c_void_p], None]
+    attend: Callable[[int], None]
     worker: int
 
 
@@ -292,6 +340,8 @@ def _native() -> _Native:
         parallel_call=launch(addresses["parallel_call"]),
         use_pool=one_pointer(addresses.get("use_pool", 0)),
         stop_pool=one_pointer(addresses.get("stop_pool", 0)),
+        post=one_pointer(addresses.get("post", 0)),
+        attend=ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses.get("attend", 0)),
         worker=addresses.get("worker", 0),
     )
 
@@ -338,6 +388,8 @@ class _Pool:
 
 
 _num_threads: int | None = None
+# The program that was started and not yet waited for.
+_posted: Program | None = None
 # None until a parallel launch; False once there is to be no pool (one thread, no futex, the process ends).
 _pool: _Pool | bool | None = None
 # One program runs at a time: it owns its cells and the pool. Reentrant, for a call from inside an item.
@@ -351,9 +403,18 @@ def _exclusive() -> Iterator[None]:
     if not _try_lock():
         _wait_for_lock()
     try:
+        if _posted is not None:
+            _finish_posted()
         yield
     finally:
         _unlock()
+
+
+def _finish_posted() -> None:
+    """Help the program that is under way to its end; the lock is held."""
+    global _posted
+    _native().attend(threads_ir.FINISHED)
+    _posted = None
 
 
 def _wait_for_lock() -> None:
@@ -419,6 +480,8 @@ def _finish() -> None:
     if not _lock.acquire(timeout=1.0):
         return
     try:
+        if _posted is not None:
+            _finish_posted()
         _stop_pool()
         _pool = False
     finally:
@@ -434,6 +497,12 @@ def _forget_pool() -> None:
     _unlock()
 
 
-# Held during a fork, so that the child never inherits a program half run.
+def _before_fork() -> None:
+    """Let no program be half run in the child: the lock is held during the fork."""
+    _lock.acquire()
+    if _posted is not None:
+        _finish_posted()
+
+
 if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_unlock, after_in_child=_forget_pool)
+    os.register_at_fork(before=_before_fork, after_in_parent=_unlock, after_in_child=_forget_pool)

@@ -6,6 +6,10 @@ to the count and raises ``generation``. Every thread, the caller among them, cla
 then, and the caller rewrites the job only after every owner has reported to ``done``; so a worker that is
 late or asleep is never waited for, and cannot take part in anything but the live job.
 
+A program may also be posted: the first worker that sees it replays it in the caller's stead, and says in
+``PROGRESS`` how many phases are done. The caller goes on with other things; when it waits for a phase, it
+claims items like a worker, or replays the program itself if nobody has taken it yet.
+
 Order of memory: ``remaining`` is stored with release and claimed with acquire, which publishes the job;
 ``done`` is raised with release and read with acquire, which publishes the results. ``generation`` and
 ``sleepers`` are sequentially consistent, so that either the caller sees a sleeper or the sleeper sees the new
@@ -26,8 +30,10 @@ SLEEPERS = 512
 STOP = 640
 WORKERS = 648
 BUSY = 656
+POSTED = 704
+PROGRESS = 768
 # From here on a record for each worker: the argument its thread starts with.
-WORKER_RECORDS = 768
+WORKER_RECORDS = 896
 WORKER_RECORD_BYTES = 256
 WORKER_POOL = 0
 WORKER_THREAD = 8
@@ -66,8 +72,11 @@ _PAUSE = {
 }
 _NO_PAUSE = ("", 'call void asm sideeffect "", "~{memory}"()')
 
+# ``PROGRESS`` of a posted program that is done.
+FINISHED = 1 << 62
+
 FUNCTIONS = ("replay", "parallel_call")
-POOL_FUNCTIONS = ("worker", "use_pool", "stop_pool")
+POOL_FUNCTIONS = ("worker", "use_pool", "stop_pool", "post", "attend")
 
 
 def has_futex(architecture: str) -> bool:
@@ -109,13 +118,13 @@ listed:
   ret void
 }
 
-define internal void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args) nounwind {
+define internal void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args, i64 %thread) nounwind {
 entry:
   %any = icmp sgt i64 %count, 0
   br i1 %any, label %next, label %end
 next:
   %item = phi i64 [ 0, %entry ], [ %following, %next_done ]
-  call void @run_item(ptr %table, ptr %function, ptr %args, i64 %item, i64 0)
+  call void @run_item(ptr %table, ptr %function, ptr %args, i64 %item, i64 %thread)
   br label %next_done
 next_done:
   %following = add i64 %item, 1
@@ -127,8 +136,8 @@ end:
 """
 
 _LAUNCH_SERIAL = """
-define internal void @launch(i64 %count, ptr %table, ptr %function, ptr %args) nounwind {
-  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args)
+define internal void @launch(i64 %count, ptr %table, ptr %function, ptr %args, i64 %thread) nounwind {
+  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args, i64 %thread)
   ret void
 }
 """
@@ -347,12 +356,25 @@ entry:
   call void @ask_mask(ptr %self)
   br label %wait
 wait:
-  %last = phi i32 [ 0, %entry ], [ %generation, %work ]
+  %last = phi i32 [ 0, %entry ], [ %generation, %help ]
   %generation = call i32 @await_generation(ptr %pool, ptr %self, i32 %last)
   %stop = load atomic i32, ptr %stop_cell acquire, align 4
   %stopped = icmp ne i32 %stop, 0
   br i1 %stopped, label %leave, label %work
 work:
+  %posted_cell = getelementptr i8, ptr %pool, i64 {POSTED}
+  %posted = load atomic ptr, ptr %posted_cell monotonic, align 8
+  %any_posted = icmp ne ptr %posted, null
+  br i1 %any_posted, label %take, label %help
+take:
+  %program = atomicrmw xchg ptr %posted_cell, ptr null acq_rel, align 8
+  %taken = icmp ne ptr %program, null
+  br i1 %taken, label %lead, label %help
+lead:
+  %progress = getelementptr i8, ptr %pool, i64 {PROGRESS}
+  call void @replay_as(ptr %program, i64 %thread, ptr %progress)
+  br label %help
+help:
   call void @drain(ptr %pool, i64 %thread)
   br label %wait
 leave:
@@ -369,27 +391,35 @@ define void @stop_pool(ptr %pool) nounwind {{
 }}
 
 ; Make sure that workers can run: send those away that are noted on this processor, and wake as many sleepers
-; as the job needs beyond the workers that are awake.
-define internal void @rouse(ptr %pool, i64 %count, i64 %workers) nounwind {{
+; as the job needs beyond the workers that are awake. %thread is the number of the one who asks: it may be a worker.
+define internal void @rouse(ptr %pool, i64 %count, i64 %workers, i64 %thread) nounwind {{
 entry:
   %records = getelementptr i8, ptr %pool, i64 {WORKER_RECORDS}
   %sleepers_cell = getelementptr i8, ptr %pool, i64 {SLEEPERS}
   %cpu = call i32 @sched_getcpu()
   br label %next
 next:
-  %i = phi i64 [ 0, %entry ], [ %following, %next ]
+  %i = phi i64 [ 0, %entry ], [ %following, %seen ]
+  %following = add i64 %i, 1
+  %itself = icmp eq i64 %following, %thread
+  br i1 %itself, label %seen, label %other
+other:
   %record = getelementptr [{WORKER_RECORD_BYTES} x i8], ptr %records, i64 %i
   call void @send_elsewhere(ptr %record, i32 %cpu)
-  %following = add i64 %i, 1
+  br label %seen
+seen:
   %more = icmp slt i64 %following, %workers
   br i1 %more, label %next, label %count_them
 count_them:
   %sleepers32 = load atomic i32, ptr %sleepers_cell seq_cst, align 4
   %sleepers = sext i32 %sleepers32 to i64
+  %is_worker = icmp ne i64 %thread, 0
+  %own = zext i1 %is_worker to i64
+  %others = sub i64 %workers, %own
   %helpers = sub i64 %count, 1
-  %few = icmp slt i64 %helpers, %workers
-  %wanted = select i1 %few, i64 %helpers, i64 %workers
-  %awake = sub i64 %workers, %sleepers
+  %few = icmp slt i64 %helpers, %others
+  %wanted = select i1 %few, i64 %helpers, i64 %others
+  %awake = sub i64 %others, %sleepers
   %missing = sub i64 %wanted, %awake
   %lacking = icmp sgt i64 %missing, 0
   br i1 %lacking, label %call_them, label %end
@@ -397,6 +427,57 @@ call_them:
   %missing32 = trunc i64 %missing to i32
   call void @wake(ptr %pool, i32 %missing32)
   br label %end
+end:
+  ret void
+}}
+
+; Leave a program to the workers.
+define void @post(ptr %program) nounwind {{
+  %pool = load ptr, ptr @current_pool, align 8
+  %posted_cell = getelementptr i8, ptr %pool, i64 {POSTED}
+  %progress = getelementptr i8, ptr %pool, i64 {PROGRESS}
+  %workers_cell = getelementptr i8, ptr %pool, i64 {WORKERS}
+  %workers = load i64, ptr %workers_cell, align 8
+  store atomic i64 0, ptr %progress monotonic, align 8
+  store atomic ptr %program, ptr %posted_cell release, align 8
+  %before = atomicrmw add ptr %pool, i32 1 seq_cst, align 4
+  call void @rouse(ptr %pool, i64 2, i64 %workers, i64 0)
+  ret void
+}}
+
+; Wait until %target phases of the posted program are done, and take part in the work.
+define void @attend(i64 %target) nounwind {{
+entry:
+  %pool = load ptr, ptr @current_pool, align 8
+  %posted_cell = getelementptr i8, ptr %pool, i64 {POSTED}
+  %progress = getelementptr i8, ptr %pool, i64 {PROGRESS}
+  %remaining = getelementptr i8, ptr %pool, i64 {REMAINING}
+  %program = atomicrmw xchg ptr %posted_cell, ptr null acq_rel, align 8
+  %untaken = icmp ne ptr %program, null
+  br i1 %untaken, label %lead, label %look
+lead:
+  call void @replay_as(ptr %program, i64 0, ptr %progress)
+  ret void
+look:
+  %spins = phi i32 [ 0, %entry ], [ 0, %help ], [ %spins_next, %pause ], [ 0, %yield ]
+  %done = load atomic i64, ptr %progress acquire, align 8
+  %reached = icmp sge i64 %done, %target
+  br i1 %reached, label %end, label %work
+work:
+  %left = load atomic i64, ptr %remaining monotonic, align 8
+  %some = icmp sgt i64 %left, 0
+  br i1 %some, label %help, label %pause
+help:
+  call void @drain(ptr %pool, i64 0)
+  br label %look
+pause:
+  PAUSE
+  %spins_next = add i32 %spins, 1
+  %patient = icmp ult i32 %spins_next, {_CALLER_SPINS}
+  br i1 %patient, label %look, label %yield
+yield:
+  %y = call i32 @sched_yield()
+  br label %look
 end:
   ret void
 }}
@@ -424,7 +505,7 @@ end:
 }}
 
 define internal void @fork_join(ptr %pool, i64 %workers, i64 %count,
-                                ptr %table, ptr %function, ptr %args) nounwind {{
+                                ptr %table, ptr %function, ptr %args, i64 %thread) nounwind {{
   %busy_cell = getelementptr i8, ptr %pool, i64 {BUSY}
   %remaining = getelementptr i8, ptr %pool, i64 {REMAINING}
   %done = getelementptr i8, ptr %pool, i64 {DONE}
@@ -440,8 +521,8 @@ define internal void @fork_join(ptr %pool, i64 %workers, i64 %count,
   store atomic i64 0, ptr %done monotonic, align 8
   store atomic i64 %count, ptr %remaining release, align 8
   %before = atomicrmw add ptr %pool, i32 1 seq_cst, align 4
-  call void @rouse(ptr %pool, i64 %count, i64 %workers)
-  call void @drain(ptr %pool, i64 0)
+  call void @rouse(ptr %pool, i64 %count, i64 %workers, i64 %thread)
+  call void @drain(ptr %pool, i64 %thread)
   call void @join(ptr %pool, i64 %count)
   store i64 0, ptr %busy_cell, align 8
   ret void
@@ -450,7 +531,7 @@ define internal void @fork_join(ptr %pool, i64 %workers, i64 %count,
 
 # A launch from inside an item of the running job (only the caller's thread can get here) runs serially.
 _LAUNCH_PARALLEL = f"""
-define internal void @launch(i64 %count, ptr %table, ptr %function, ptr %args) nounwind {{
+define internal void @launch(i64 %count, ptr %table, ptr %function, ptr %args, i64 %thread) nounwind {{
 entry:
   %pool = load ptr, ptr @current_pool, align 8
   %several = icmp sgt i64 %count, 1
@@ -465,10 +546,10 @@ look:
   %free = icmp eq i64 %busy, 0
   br i1 %free, label %parallel, label %serial
 parallel:
-  call void @fork_join(ptr %pool, i64 %workers, i64 %count, ptr %table, ptr %function, ptr %args)
+  call void @fork_join(ptr %pool, i64 %workers, i64 %count, ptr %table, ptr %function, ptr %args, i64 %thread)
   ret void
 serial:
-  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args)
+  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args, i64 %thread)
   ret void
 }}
 """
@@ -484,7 +565,7 @@ _REPLAY = """
 %Phase = type { i64, i64, ptr, ptr, ptr }
 
 define void @parallel_call(ptr %function, ptr %args, i64 %items) nounwind {
-  call void @launch(i64 %items, ptr null, ptr %function, ptr %args)
+  call void @launch(i64 %items, ptr null, ptr %function, ptr %args, i64 0)
   ret void
 }
 
@@ -533,7 +614,7 @@ end:
   ret void
 }
 
-define internal void @run_phase(ptr %phase) nounwind {
+define internal void @run_phase(ptr %phase, i64 %thread) nounwind {
 entry:
   %parallel_cell = getelementptr %Phase, ptr %phase, i64 0, i32 1
   %table_cell = getelementptr %Phase, ptr %phase, i64 0, i32 2
@@ -547,14 +628,20 @@ entry:
   %alone = icmp eq i64 %parallel, 0
   br i1 %alone, label %serial, label %together
 serial:
-  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args)
+  call void @run_serial(i64 %count, ptr %table, ptr %function, ptr %args, i64 %thread)
   ret void
 together:
-  call void @launch(i64 %count, ptr %table, ptr %function, ptr %args)
+  call void @launch(i64 %count, ptr %table, ptr %function, ptr %args, i64 %thread)
   ret void
 }
 
 define void @replay(ptr %program) nounwind {
+  call void @replay_as(ptr %program, i64 0, ptr null)
+  ret void
+}
+
+; Replay as thread %thread; %progress, where it is given, is told how many phases are done.
+define internal void @replay_as(ptr %program, i64 %thread, ptr %progress) nounwind {
 entry:
   %header = load %Header, ptr %program, align 8
   %relocation_count = extractvalue %Header %header, 0
@@ -567,16 +654,27 @@ entry:
   %scalars = extractvalue %Header %header, 7
   call void @relocate(i64 %relocation_count, ptr %relocations, ptr %bases)
   call void @set_scalars(i64 %scalar_count, ptr %scalar_relocations, ptr %scalars)
+  %told = icmp ne ptr %progress, null
   %any = icmp sgt i64 %phase_count, 0
   br i1 %any, label %next, label %end
 next:
-  %i = phi i64 [ 0, %entry ], [ %following, %next ]
+  %i = phi i64 [ 0, %entry ], [ %following, %told_or_not ]
   %phase = getelementptr %Phase, ptr %phases, i64 %i
-  call void @run_phase(ptr %phase)
+  call void @run_phase(ptr %phase, i64 %thread)
   %following = add i64 %i, 1
+  br i1 %told, label %tell, label %told_or_not
+tell:
+  store atomic i64 %following, ptr %progress release, align 8
+  br label %told_or_not
+told_or_not:
   %more = icmp slt i64 %following, %phase_count
   br i1 %more, label %next, label %end
 end:
+  br i1 %told, label %finish, label %leave
+finish:
+  store atomic i64 4611686018427387904, ptr %progress release, align 8
+  br label %leave
+leave:
   ret void
 }
 """
