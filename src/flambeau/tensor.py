@@ -209,6 +209,8 @@ class Tensor:
                 raise NotImplementedError("Cannot copy out of meta tensor; no data!")
         elif storage.epoch == _window.current.epoch:
             _window.run()  # a pending instruction may still write it
+        if _window.flight is not None:
+            _window.settle()
         return storage
 
     def _array(self) -> np.ndarray:
@@ -228,7 +230,12 @@ class Tensor:
         spec = self._spec
         number = _NUMBERS.get(spec.dtype.name)
         if number is not None:
-            return number.from_address(self._ready().buffer.address + self._offset).value
+            storage = self._storage
+            if storage.buffer is None or storage.epoch == _window.current.epoch:
+                self._ready()
+            elif _window.flight is not None:
+                _window.settle_value(storage)
+            return number.from_address(storage.buffer.address + self._offset).value
         return widen(self._array().reshape(()), spec.dtype).item()
 
     # -- autograd ------------------------------------------------------------------------------------------------

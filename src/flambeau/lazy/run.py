@@ -32,13 +32,41 @@ class Entry:
         self.refused = False  # the compiler failed on it
 
 
-def run_window(window) -> None:
-    """Execute the pending instructions; afterwards the window is empty, also when execution fails."""
+class Flight:
+    """A compiled window under way: what it needs is kept until it has been waited for."""
+
+    __slots__ = ("program", "reserved", "inputs", "outputs", "sites", "epoch")
+
+    def __init__(self, program, reserved, inputs, outputs, sites, epoch):
+        self.program = program
+        self.reserved = reserved
+        self.inputs = inputs
+        self.outputs = outputs
+        self.sites = sites
+        self.epoch = epoch
+
+    def finish(self) -> None:
+        """Wait to the end; raise what went wrong."""
+        self.program.finish(self.outputs, self.sites)
+
+    def finish_value(self, storage) -> bool:
+        """Wait for one of the results; False where that takes the whole program."""
+        return storage.epoch == self.epoch and self.program.finish_value(storage.slot)
+
+
+def run_window(window, behind: bool = False) -> None:
+    """Execute the pending instructions; afterwards the window is empty, also when execution fails.
+
+    ``behind``: a compiled window may be left under way.
+    """
+    if _window.flight is not None:
+        _window.settle()  # what it raises leaves this window pending
+    epoch = window.epoch
     code, inputs, scalars, sites = window.code, window.inputs, window.scalars, window.sites
     outputs = [ref() for ref in window.outputs]
     window.reset()
     try:
-        _execute(code, inputs, outputs, scalars, sites)
+        _execute(code, inputs, outputs, scalars, sites, epoch if behind else None)
     except BaseException as error:
         _give_up(outputs, error)
         raise
@@ -53,7 +81,8 @@ def _give_up(outputs, error: BaseException) -> None:
             storage.failure = RuntimeError(f"the computation of this tensor was cut short ({type(error).__name__}: {error})")
 
 
-def _execute(code, inputs, outputs, scalars, sites) -> None:
+def _execute(code, inputs, outputs, scalars, sites, epoch=None) -> None:
+    """Compile and execute a window; with its ``epoch`` given, it may be left under way."""
     key = (tuple(code), tuple([storage is not None for storage in outputs]))
     entry = _programs.get(key)
     if entry is None:
@@ -71,6 +100,9 @@ def _execute(code, inputs, outputs, scalars, sites) -> None:
             pass  # one operation at a time needs less, and saves what it can
         else:
             log.compiled_windows += 1
+            if epoch is not None and entry.program.start(reserved, scalars):
+                _window.flight = Flight(entry.program, reserved, inputs, outputs, sites, epoch)
+                return
             entry.program.execute(reserved, inputs, outputs, scalars, sites)
             return
     reference.execute(entry.graph, inputs, outputs, scalars, sites, _kernels())

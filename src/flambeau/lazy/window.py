@@ -10,6 +10,7 @@ keys. Python scalars are listed apart and are no part of the key.
 
 from __future__ import annotations
 
+import atexit
 import gc
 import os
 import sys
@@ -87,7 +88,7 @@ _runner = None
 
 
 def set_runner(runner) -> None:
-    """``runner(window)`` executes a window's instructions; set once by ``lazy.run``."""
+    """``runner(window, behind)`` executes a window's instructions; set once by ``lazy.run``."""
     global _runner
     _runner = runner
 
@@ -240,20 +241,48 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
             raise
 
 
-def run() -> None:
-    """Execute every pending instruction. Storages made by them have memory afterwards."""
+def run(behind: bool = False) -> None:
+    """Execute every pending instruction. Storages made by them have memory afterwards.
+
+    ``behind``: nobody looks at a value now, so that the work may go on after this returns (see ``settle``).
+    """
     with LOCK:
         if current.tracing:
             raise TraceError("a value was looked at while an operator's body was traced")
         if not current.code:
+            if flight is not None and not behind:
+                settle()
             return
         collecting = gc.isenabled()
         gc.disable()  # a finalizer must not look at what is being computed
         try:
-            _runner(current)
+            _runner(current, behind)
         finally:
             if collecting:
                 gc.enable()
+
+
+# The program that runs while Python goes on: its storages have memory whose content is still to come. At most one; whatever
+# reads or writes memory from Python waits for it first, and so does the next window.
+flight = None
+
+
+def settle() -> None:
+    """Wait for the program that is under way, if there is one; raises what its instructions raise."""
+    global flight
+    if flight is None:
+        return
+    with LOCK:
+        under_way, flight = flight, None
+        if under_way is not None:
+            under_way.finish()
+
+
+def settle_value(storage: Storage) -> None:
+    """Wait until ``storage`` has its content, though the rest of the program may go on."""
+    with LOCK:
+        if flight is not None and not flight.finish_value(storage):
+            settle()
 
 
 @contextmanager
@@ -285,3 +314,6 @@ def user_line() -> str:
             break
         frame = frame.f_back
     return f"{frame.f_code.co_filename}:{frame.f_lineno}"
+
+
+atexit.register(settle)  # what went wrong in the last program is said, though nobody looked at it

@@ -100,6 +100,7 @@ def write(target: Tensor, values: np.ndarray) -> Tensor:
     values = narrow(values, target.dtype)
     storage = target._storage
     if storage.buffer is not None and storage.epoch != _window.current.epoch:
+        _window.settle()
         array_view(storage.buffer, target._spec, target._offset)[...] = values
         note_write(storage)
         return target

@@ -13,7 +13,8 @@ from ..lazy.window import record
 from .operator import Operator, Untraceable, trace_body
 from .schema import compile_function, head, key_expression
 
-# The end of a training step: a loop that never looks at a value still runs in windows of one step.
+# The end of a training step: a loop that never looks at a value still runs in windows of one step. What comes next in a
+# loop (its losses, the next batch) is recorded while the step is computed.
 _STEP_WEIGHT = 4
 _CALL = """
 def {name}({head}):
@@ -23,7 +24,7 @@ def {name}({head}):
     record(found[0], [{tensors}], [{numbers}])
     current = window.current
     if current.weight > step_weight and not current.tracing:
-        window.run()
+        window.run(True)
 """
 
 

@@ -7,6 +7,7 @@ import weakref
 import numpy as np
 
 from .. import dtypes
+from ..lazy import window as _window
 from ..lazy.spec import contiguous_strides, span
 from ..lazy.spec import spec as make_spec
 from ..lazy.storage import Storage, check_inference, new_storage
@@ -282,6 +283,7 @@ def resize_storage(storage: Storage, nbytes: int) -> None:
     """Give a computed storage another size; its first bytes stay."""
     if storage.is_external():
         raise RuntimeError("Trying to resize storage that is not resizable")
+    _window.settle()
     kept = min(nbytes, storage.nbytes)
     buffer = memory.allocate(nbytes)
     if kept:

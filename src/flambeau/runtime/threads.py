@@ -170,31 +170,31 @@ class Program:
         finally:
             _unlock()
 
-    def start(self, bases: Sequence[int], scalars: Sequence[float] = ()) -> bool:
-        """As ``run``, but where there are workers they begin while the caller goes on: then it gives True.
+    def starts(self) -> bool:
+        """Whether there are workers that this program would have work for: they wait for the first parallel run."""
+        return self._parallel and isinstance(_pool, _Pool) and bool(_pool.threads)
 
-        The memory must stay as it is until ``wait`` returns, and only one program is under way at a time: whatever runs next
-        waits for it.
+    def start(self, bases: Sequence[int], scalars: Sequence[float] = ()) -> None:
+        """As ``run``, but the workers begin while the caller goes on, where ``starts`` says that they can.
+
+        The memory must stay as it is until ``wait`` returns. Only one program is under way at a time: whatever runs next waits
+        for it.
         """
         global _posted
-        if _pool is None or _pool is False or not self._parallel:
-            self.run(bases, scalars)
-            return False
         if not _try_lock():
             _wait_for_lock()
         try:
             if _posted is not None:
                 _finish_posted()
-            if not isinstance(_pool, _Pool) or not _pool.threads or _pool.is_busy():
+            if not isinstance(_pool, _Pool) or not self.starts() or _pool.is_busy():
                 self.run(bases, scalars)
-                return False
+                return
             try:
                 self._pack(self._block, self._start, *bases, *scalars)
             except (struct.error, OverflowError):
                 self._pack_with_care(bases, scalars)
             _posted = self
             _native().post(self._argument)
-            return True
         finally:
             _unlock()
 

@@ -98,6 +98,27 @@ class Compiled:
         if self.errors is not None and self.errors != self.no_errors:
             self._raise(outputs, sites)
 
+    def start(self, reserved, scalars) -> bool:
+        """Let the workers begin, if this is a native program with work for them; then ``finish`` is to be called."""
+        if self.native is None or not self.native.starts():
+            return False
+        self.native.start(reserved[0], [scalars[i] for i in self.scalar_numbers])
+        return True
+
+    def finish(self, outputs, sites) -> None:
+        """Wait for a started program; ``IndexError`` where a gather was out of range."""
+        self.native.wait()
+        if self.errors is not None and self.errors != self.no_errors:
+            self._raise(outputs, sites)
+
+    def finish_value(self, number: int) -> bool:
+        """Wait for the window's result ``number``; False where it is not known when it is complete, or something went wrong."""
+        phases = self.complete_after.get(number)
+        if phases is None:
+            return False
+        self.native.wait(phases)
+        return self.errors is None or self.errors == self.no_errors
+
     def _run_segments(self, bases, inputs, outputs, held, scalars, sites) -> None:
         failure, faulty = None, set()
         for segment in self.segments:
@@ -260,12 +281,26 @@ class _Planner:
         compiled.no_errors = array("q", bytes(16 * error_count))
         compiled.errors = compiled.no_errors[:] if error_count else None
         plan: list = []
+        phases, phases_after = 0, {}
         for level in sorted(by_level):
             launches, combining, references = [], [], []
             for i in by_level[level]:
                 self._schedule(i, lowered[i], launches, combining, references)
             plan += [launches, combining, *references]
+            phases += bool(launches) + bool(combining)
+            phases_after[level] = phases
+        last = self._last_writes(levels)
+        compiled.complete_after = {i: phases_after[last[v]] for i, v in enumerate(self.graph.results) if v in last}
         self._assemble(plan)
+
+    def _last_writes(self, levels) -> dict[int, int]:
+        """The level at which a value is written for the last time."""
+        last: dict[int, int] = {}
+        for step, level in zip(self.fused.steps, levels):
+            for operation in step.operations:
+                for value in [*operation.outputs, *(operation.inputs[k].value for k in operation.code.mutates)]:
+                    last[value] = max(level, last.get(value, level))
+        return last
 
     def _schedule(self, i: int, step, launches: list, combining: list, references: list) -> None:
         if step.__class__ is Partial:
