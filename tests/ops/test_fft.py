@@ -197,3 +197,14 @@ def test_shifts_are_each_others_inverse():
         same(*both("ifftshift", array, dim))
         back = fl.fft.ifftshift(fl.fft.fftshift(fl.from_numpy(array), dim), dim)
         np.testing.assert_array_equal(back.numpy(), array)
+
+
+@pytest.mark.parametrize("norm", NORMS)
+@pytest.mark.parametrize("name", ONE_DIM + MANY_DIMS)
+def test_many_points(name, norm):
+    """Sizes that machine code transforms, contiguous or not."""
+    array = sample(name, (72, 130), "float32")
+    dims = (-1, 0) if name in ONE_DIM else (None, (1, 0), (0,))
+    for dim in dims:
+        same(*both(name, array, None, dim, norm), rtol=0, atol=2e-3 if norm != "ortho" else 2e-5)
+        same(*both(name, array.T, None, dim, norm), rtol=0, atol=2e-3 if norm != "ortho" else 2e-5)

@@ -8,6 +8,8 @@ another one with ``OPPOSITE[norm]``.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from ..lazy.spec import dense
@@ -48,14 +50,37 @@ def _declare(schema: str, node_name: str, infer, meaning) -> Operator:
 # -- complex to complex --------------------------------------------------------------------------------------
 
 
-def _line(transform, array, d: int, norm: str):
-    """A one-dimensional transform along ``d``."""
+def _kernels():
+    """The transforms in machine code; None on the NumPy backend."""
+    from ..lazy.run import NUMPY_ONLY
+
+    if NUMPY_ONLY:
+        return None
+    from ..compiler.targets.cpu import fourier
+
+    return fourier
+
+
+def _factor(n: int, norm: str, forward: bool) -> float:
+    """What a sum of ``n`` points is multiplied by."""
+    if norm == "ortho":
+        return 1 / math.sqrt(n)
+    return 1 / n if forward == (norm == "forward") else 1.0
+
+
+def _complex_line(array, d: int, norm: str, forward: bool):
+    """A transform of complex numbers along ``d``."""
+    kernels = _kernels()
+    found = kernels and kernels.complex_lines(array, d, forward, _factor(array.shape[d], norm, forward))
+    if found is not None:
+        return found
+    transform = np.fft.fft if forward else np.fft.ifft
     return along(lambda part: transform(part, axis=d, norm=norm), array, d)
 
 
 def _complex_meaning(array, spec, dim, norm, forward):
     for d in reversed(dim):
-        array = _line(np.fft.fft if forward else np.fft.ifft, array, d, norm)
+        array = _complex_line(array, d, norm, forward)
     return array
 
 
@@ -83,8 +108,16 @@ def _real_spec(spec, dim, norm, onesided):
 
 
 def _real_meaning(array, spec, dim, norm, onesided):
-    array = _line(np.fft.rfft if onesided else np.fft.fft, array, dim[-1], norm)
-    return _complex_meaning(array, spec, dim[:-1], norm, True)
+    return _complex_meaning(_real_line(array, dim[-1], norm, onesided), spec, dim[:-1], norm, True)
+
+
+def _real_line(array, d: int, norm: str, onesided: bool):
+    kernels = _kernels()
+    found = kernels and kernels.real_lines(np.moveaxis(array, d, -1), onesided, _factor(array.shape[d], norm, True))
+    if found is not None:
+        return np.moveaxis(found, -1, d)
+    transform = np.fft.rfft if onesided else np.fft.fft
+    return along(lambda part: transform(part, axis=d, norm=norm), array, d)
 
 
 _real_transform = _declare("fft_r2c(Tensor input, int[] dim, str norm, bool onesided)", "FftR2CBackward0",
@@ -113,8 +146,12 @@ def _(grad, saved):
 
 def _hermitian_meaning(array, spec, dim, norm, last):
     for d in dim[:-1]:
-        array = _line(np.fft.ifft, array, d, norm)
-    return along(lambda part: np.fft.irfft(part, last, dim[-1], norm), array, dim[-1])
+        array = _complex_line(array, d, norm, False)
+    kernels, d = _kernels(), dim[-1]
+    found = kernels and kernels.hermitian_lines(np.moveaxis(array, d, -1), last, _factor(last, norm, False))
+    if found is not None:
+        return np.moveaxis(found, -1, d)
+    return along(lambda part: np.fft.irfft(part, last, d, norm), array, d)
 
 
 def _hermitian_spec(spec, dim, norm, last):
