@@ -116,3 +116,14 @@ def test_positions_out_of_range_change_nothing(position):
     with pytest.raises(IndexError, match="out of bounds"):
         x.scatter_add(1, flambeau.tensor([[0], [position], [1]]), flambeau.ones(3, 2)).numpy()
     assert x.sum().item() == 0
+
+
+def test_expanded_positions(threads):
+    """Positions that are the same for all channels, as the gradient of a gathering has them."""
+    positions = places(40, 5, 1, 60)
+
+    def added(lib, target, source, index):
+        return target.scatter_add(2, index.expand(5, 30, 60), source)
+
+    agree(added, small(5, 30, 40), small(5, 30, 60), positions)
+    agree(added, small(5, 30, 40), small(5, 30, 60).transpose(1, 0, 2).copy().transpose(1, 0, 2), positions)

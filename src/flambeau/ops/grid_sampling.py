@@ -7,6 +7,7 @@ from itertools import product
 
 from ..lazy.spec import count
 from ..tensor import Tensor
+from .operator import operator
 from .positions import positions
 from .registry import function
 from .resampling_kernels import cubic_weights
@@ -144,8 +145,9 @@ def _check_sampling(input: Tensor, grid: Tensor) -> None:
         raise RuntimeError(f"grid_sampler(): expected input to have non-empty spatial dimensions, but input has sizes {list(input.shape)}")
 
 
-@function("nn.functional")
-def grid_sample(input, grid, mode: str = "bilinear", padding_mode: str = "zeros", align_corners=None):
+@operator("grid_sample(Tensor input, Tensor grid, str mode='bilinear', str padding_mode='zeros', any align_corners=None)",
+          namespace="nn.functional")
+def grid_sample(input, grid, mode, padding_mode, align_corners):
     """``input (batch, channels, *sizes)`` at the points of ``grid (batch, *points, 2 or 3)``, whose coordinates go from -1 to 1, last
     dimension first.
 

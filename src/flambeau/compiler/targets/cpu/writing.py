@@ -46,13 +46,19 @@ def scatter(target: np.ndarray, dim: int, positions: np.ndarray, source: np.ndar
 
     The positions are in range; source has their shape. False, and nothing is done, where no kernel takes the operands.
     """
-    loops = []
-    for part in (slice(0, dim), slice(dim + 1, None)):
-        loops.append(_joined(positions.shape[part], [x.strides[part] for x in (target, positions, source)]))
+    loops = _scatter_loops(target, dim, positions, source)
+    if loops is None:
+        # Positions that are the same along some dimensions (expanded ones) are repeated.
+        positions, source = np.ascontiguousarray(positions), np.ascontiguousarray(source)
+        loops = _scatter_loops(target, dim, positions, source)
+    return loops is not None and _run(target, positions, source, target.strides[dim], loops, reduce)
+
+
+def _scatter_loops(target: np.ndarray, dim: int, positions: np.ndarray, source: np.ndarray):
+    before, after = (_joined(positions.shape[part], [x.strides[part] for x in (target, positions, source)])
+                     for part in (slice(0, dim), slice(dim + 1, None)))
     along = _Loop(positions.shape[dim], 0, positions.strides[dim], source.strides[dim])
-    if None in loops:
-        return False
-    return _run(target, positions, source, target.strides[dim], (*loops, along), reduce)
+    return None if None in (before, after) else (before, after, along)
 
 
 def write(target: np.ndarray, dims: Sequence[int], at: int, positions: Sequence[np.ndarray], source: np.ndarray, reduce: str) -> bool:
