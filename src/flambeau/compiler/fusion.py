@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import prod as count
 
-from .access import Access, covers, overlap
+from .access import Pool, covers
 from .graph import Graph, Operation, View
 from .kernel import DTYPES, NARROW_FLOATS
 from .plans import Dot, Gather, Index, Map, Positions, Reduce
@@ -340,32 +340,53 @@ class Fused:
     def __init__(self):
         self.steps: list = []
         self.needs: list[set[int]] = []
-        self.accesses: dict[int, list[Access]] = {}
         self.virtual: set[int] = set()
+        self._reads: dict[int, Pool] = {}  # of each value
+        self._writes: dict[int, Pool] = {}
+        self._became: dict[int, int] = {}  # steps that are part of earlier ones now; others may know them by their old number
 
     def place(self, operation: Operation, supported) -> None:
         """Put an operation into a step."""
         reads, writes = _footprint(operation)
         needed = self._needed(reads, writes)
         step = self._join(operation, needed, supported)
-        for view, is_write in [*((v, False) for v in reads), *((v, True) for v in writes)]:
-            self._note(view, step, is_write)
+        for view in reads:
+            self._reads.setdefault(view.value, Pool()).add(step, view)
+        for view in writes:
+            self._note_write(view, step)
         self.needs[step].update(n for n in needed if n != step)
+
+    def finish(self) -> None:
+        """Call the steps that others need by their present numbers."""
+        self.needs = [{self._now(n) for n in needs} for needs in self.needs]
+
+    def _now(self, step: int) -> int:
+        """The present number of a step."""
+        while step in self._became:
+            step = self._became[step]
+        return step
 
     def _needed(self, reads, writes) -> set[int]:
         found = set()
         for view in reads:
-            found.update(a.step for a in self.accesses.get(view.value, ()) if a.write and overlap(a.view, view))
+            found.update(self._touching(self._writes, view))
         for view in writes:
-            found.update(a.step for a in self.accesses.get(view.value, ()) if overlap(a.view, view))
+            found.update(self._touching(self._writes, view))
+            found.update(self._touching(self._reads, view))
         return found
 
-    def _note(self, view: View, step: int, write: bool) -> None:
-        earlier = self.accesses.setdefault(view.value, [])
-        if write:
-            # Who touches what is wholly overwritten needs to know the last writer only.
-            earlier[:] = [a for a in earlier if a.step == step or not covers(view, a.view)]
-        earlier.append(Access(step, write, view))
+    def _touching(self, pools: dict[int, Pool], view: View) -> set[int]:
+        pool = pools.get(view.value)
+        return {self._now(a.step) for a in pool.overlapping(view)} if pool is not None else set()
+
+    def _note_write(self, view: View, step: int) -> None:
+        # Who touches what is wholly overwritten needs to know the last writer only.
+        for pools in (self._reads, self._writes):
+            pool = pools.get(view.value)
+            for access in pool.overlapping(view) if pool is not None else ():
+                if covers(view, access.view):
+                    pool.remove(access)
+        self._writes.setdefault(view.value, Pool()).add(step, view)
 
     def _join(self, operation: Operation, needed: set[int], supported) -> int:
         if not fusible(operation, supported):
@@ -394,24 +415,16 @@ class Fused:
             return
         first = groups[0]
         for i in groups[1:]:
-            if any(n > first for n in self.needs[i]):
+            needs = {self._now(n) for n in self.needs[i]}
+            if any(n > first for n in needs):
                 continue
             united = self.steps[first].copy()
             if all(united.add(operation) for operation in self.steps[i].operations):
                 self.steps[first] = united
-                self.needs[first] |= self.needs[i] - {first}
-                self._retarget(i, first)
-
-    def _retarget(self, old: int, new: int) -> None:
-        """Step ``old`` has become part of step ``new``."""
-        self.steps[old] = Nothing()
-        self.needs[old] = set()
-        for needs in self.needs:
-            if old in needs:
-                needs.discard(old)
-                needs.add(new)
-        for accesses in self.accesses.values():
-            accesses[:] = [a._replace(step=new) if a.step == old else a for a in accesses]
+                self.needs[first] |= needs - {first}
+                self.steps[i] = Nothing()
+                self.needs[i] = set()
+                self._became[i] = first
 
     def _related(self, group: Group, shared: set[int]) -> bool:
         return any(v in group.produced for v in shared) or any(load.value in shared for load in group.loads) \
@@ -462,4 +475,5 @@ def fuse(graph: Graph, supported) -> Fused:
         if all(count(s.shape) == 0 for s in operation.code.outputs) and not operation.code.mutates:
             continue
         fused.place(operation, supported)
+    fused.finish()
     return fused
