@@ -48,3 +48,33 @@ def test_probabilities_outside_of_0_to_1_are_refused():
         flambeau.nn.functional.dropout(flambeau.ones(2), 1.5)
     with pytest.raises(RuntimeError):
         flambeau.dropout(flambeau.ones(2), -0.1, True)
+
+
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout", "feature_alpha_dropout", "dropout2d"])
+@pytest.mark.parametrize("dims", [(1, 0, 2, 3), (0, 2, 3, 1), (3, 2, 1, 0)], ids=str)
+def test_masks_follow_the_memory_of_what_is_dropped(name, dims):
+    def run(lib):
+        x = (lib.arange(120.0).reshape(2, 3, 4, 5) + 1).permute(*dims)
+        lib.manual_seed(3)
+        return getattr(lib.nn.functional, name)(x, 0.4, training=True)
+
+    ours, theirs = run(flambeau), run(torch)
+    assert ours.stride() == theirs.stride()
+    torch.testing.assert_close(torch.tensor(ours.tolist()), theirs)
+
+
+def test_masks_of_what_has_gaps_in_memory():
+    def run(lib):
+        lib.manual_seed(3)
+        return lib.nn.functional.dropout(lib.ones(6, 8)[::2, 1:7].t(), 0.4)
+
+    assert run(flambeau).tolist() == run(torch).tolist()
+
+
+def test_native_dropout_of_a_transposed_tensor():
+    def run(lib):
+        lib.manual_seed(3)
+        return lib.native_dropout(lib.ones(4, 6).t(), 0.4, True)
+
+    for ours, theirs in zip(run(flambeau), run(torch)):
+        assert ours.tolist() == theirs.tolist()

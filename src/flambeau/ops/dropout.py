@@ -4,18 +4,25 @@ from __future__ import annotations
 
 import warnings
 
+import numpy as np
+
 from .. import dtypes
 from ..compiler.reference import narrow
 from ..runtime import random
 from ..tensor import Tensor, from_array
 from .operator import operator
+from .random import drawn_like
 from .registry import function
 
 
 def _noise(input: Tensor, p: float, feature: bool = False) -> Tensor:
     """What dropout multiplies by: 0, or ``1 / (1 - p)``."""
-    array = random.dropout_noise(random.default_generator, tuple(input.shape), p, input.dtype.name, feature)
-    return from_array(narrow(array, input.dtype), input.dtype)
+
+    def draw(shape):
+        return random.dropout_noise(random.default_generator, shape, p, input.dtype.name, feature)
+
+    array = draw(tuple(input.shape)) if feature else drawn_like(input, draw)
+    return from_array(np.ascontiguousarray(narrow(array, input.dtype)), input.dtype)
 
 
 def _check_probability(p: float, error=ValueError) -> None:
@@ -137,11 +144,12 @@ def _drop_alpha(input, p: float, train: bool, inplace: bool, feature: bool = Fal
     shape = tuple(input.shape)
     if feature and len(shape) < 2:
         raise RuntimeError(f"Feature dropout requires at least 2 dimensions in the input, got {len(shape)}")
-    shape = (*shape[:2], *([1] * (len(shape) - 2))) if feature else shape
-    kept = from_array(
-        narrow(random.bernoulli(random.default_generator, shape, 1 - p, input.dtype.name), input.dtype),
-        input.dtype,
-    )
+
+    def draw(shape):
+        return random.bernoulli(random.default_generator, shape, 1 - p, input.dtype.name)
+
+    array = draw((*shape[:2], *([1] * (len(shape) - 2)))) if feature else drawn_like(input, draw)
+    kept = from_array(np.ascontiguousarray(narrow(array, input.dtype)), input.dtype)
     scale = ((_SATURATION * _SATURATION * p + 1) * (1 - p)) ** -0.5
     shift = (kept - 1) * (-_SATURATION * scale) + (-_SATURATION * scale * p)
     noise = kept * scale
@@ -196,6 +204,6 @@ def native_dropout(input, p: float, train: bool):
 
     if not input.numel() or not train:
         return input.clone(), ones(tuple(input.shape), dtype=dtypes.bool_)
-    kept = random.bernoulli(random.default_generator, tuple(input.shape), 1 - p, "bool")
-    mask = from_array(kept, dtypes.bool_)
+    kept = drawn_like(input, lambda shape: random.bernoulli(random.default_generator, shape, 1 - p, "bool"))
+    mask = from_array(np.ascontiguousarray(kept), dtypes.bool_)
     return _native_dropout(input, mask, 0.0 if p == 1 else 1.0 / (1.0 - p)), mask

@@ -18,7 +18,7 @@ from ..runtime import random as sampling
 from ..tensor import Tensor, empty_storage, from_array
 from . import overrides
 from .copying import raw_copy
-from .creation import check_size, empty_strided, finish
+from .creation import check_size, empty_like, empty_strided, finish
 from .inplace import check_writable
 from .registry import export, function
 from .schema import spread
@@ -91,6 +91,14 @@ def memory_order(tensor: Tensor) -> list[int]:
     """The dimensions from the largest stride to the smallest: the order in which PyTorch fills memory."""
     stride = tensor.stride()
     return sorted(range(tensor.ndim), key=lambda d: -stride[d])
+
+
+def drawn_like(input: Tensor, draw) -> np.ndarray:
+    """The values that ``draw(shape)`` gives, placed as PyTorch fills a tensor that is laid out like ``input``."""
+    if input.is_contiguous():
+        return draw(tuple(input.shape))
+    order = memory_order(empty_like(input))
+    return draw(tuple([input.shape[d] for d in order])).transpose(np.argsort(order).tolist())
 
 
 def write(target: Tensor, values: np.ndarray) -> Tensor:
