@@ -141,3 +141,16 @@ def test_shapes_that_do_not_fit(call):
     for module, functional in ((torch, TF), (flambeau, F)):
         with pytest.raises(RuntimeError):
             call(module, functional)
+
+
+@pytest.mark.parametrize("sizes", [3, (3, 3), [3, 3]], ids=str)
+def test_windows_given_in_any_form(sizes):
+    expected = None
+    for lib in (torch, flambeau):
+        image = lib.arange(72.0).reshape(1, 2, 6, 6).requires_grad_()
+        columns = lib.nn.functional.unfold(image, sizes)
+        found = columns.detach().numpy()
+        back = lib.nn.functional.fold(columns, (6, 6), sizes)
+        assert (columns.grad_fn.name(), back.grad_fn.name()) == ("Im2ColBackward0", "Col2ImBackward0")
+        expected = (found, back.detach().numpy()) if lib is torch else expected
+    assert np.array_equal(expected[0], found) and np.array_equal(expected[1], back.detach().numpy())

@@ -54,6 +54,9 @@ _image = publish(Operator("col2im(Tensor columns, any plan, any kernel, any size
                  namespace=None).function
 
 
+_columns.operator.node_name, _image.operator.node_name = "Im2ColBackward0", "Col2ImBackward0"
+
+
 @_columns.gradient
 def _(grad, saved):
     return _image(grad, saved.plan, saved.kernel, tuple(saved.input.shape[2:]))
@@ -75,12 +78,22 @@ def _window(name: str, kernel_size, dilation, padding, stride) -> tuple[tuple[in
     return kernel, Convolution("output", stride, tuple((p, p) for p in padding), dilation, 1)
 
 
+def _fixed(value):
+    """A list of sizes as a tuple, which can be part of a signature."""
+    return tuple(value) if isinstance(value, list) else value
+
+
 @function("nn.functional")
 def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
     """Every window of ``input (batch, channels, height, width)`` as a column: ``(batch, channels * kernel, windows)``.
 
     The batch dimension may be absent. ``RuntimeError`` where no window fits.
     """
+    return _unfold(input, _fixed(kernel_size), _fixed(dilation), _fixed(padding), _fixed(stride))
+
+
+@operator("unfold(Tensor input, any kernel_size, any dilation, any padding, any stride)", namespace=None)
+def _unfold(input, kernel_size, dilation, padding, stride):
     if input.ndim not in (3, 4) or 0 in input.shape[-3:]:
         raise RuntimeError(f"Expected 3D or 4D (batch mode) tensor with possibly 0 batch size and other non-zero dimensions for input, "
                            f"but got: {list(input.shape)}")
@@ -98,6 +111,11 @@ def unfold(input, kernel_size, dilation=1, padding=0, stride=1):
 @function("nn.functional")
 def fold(input, output_size, kernel_size, dilation=1, padding=0, stride=1):
     """The reverse of ``unfold``: columns ``(batch, channels * kernel, windows)`` added up where their windows lie in an image."""
+    return _fold(input, _fixed(output_size), _fixed(kernel_size), _fixed(dilation), _fixed(padding), _fixed(stride))
+
+
+@operator("fold(Tensor input, any output_size, any kernel_size, any dilation, any padding, any stride)", namespace=None)
+def _fold(input, output_size, kernel_size, dilation, padding, stride):
     if input.ndim not in (2, 3) or 0 in input.shape[-2:]:
         raise RuntimeError("Expected 2D or 3D (batch mode) tensor for input with possibly 0 batch size and non-zero dimensions for input, "
                            f"but got: {list(input.shape)}")

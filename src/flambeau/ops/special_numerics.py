@@ -177,17 +177,22 @@ def digamma(x):
 
 @in_double
 def zeta(s, q):
-    """The Hurwitz zeta function: the first terms, then Euler and Maclaurin's formula (NIST DLMF 25.11.28)."""
+    """The Hurwitz zeta function."""
+    return _hurwitz(s, q, lambda base: base**-s)
+
+
+def _hurwitz(s, q, to_minus_s):
+    """The first terms, then Euler and Maclaurin's formula (NIST DLMF 25.11.28); ``to_minus_s(base)`` is ``base**-s``."""
     total = np.zeros_like(q)
     whole = q == np.floor(q)
     base = np.where(np.isfinite(q) & ~((q <= 0) & whole), q, 1.0)
 
     def next_term(total, base):
         small = base < 10
-        return total + np.where(small, base**-s, 0), np.where(small, base + 1, base)
+        return total + np.where(small, to_minus_s(base), 0), np.where(small, base + 1, base)
 
     total, base = repeated(lambda total, base: base < 10, next_term, total, base)
-    power = base**-s
+    power = to_minus_s(base)
     total = total + base * power / (s - 1) + power / 2
     factor, power = s, power / base
     for k, b in enumerate(_BERNOULLI):
@@ -199,14 +204,25 @@ def zeta(s, q):
     return np.where(np.isnan(q) | np.isnan(s) | (q == np.inf), np.nan, total)
 
 
+_MOST_PRODUCTS = 8  # a power with a higher exponent is no product of factors
+
+
 def polygamma(n: int):
     """The n-th derivative of digamma (n > 0) on arrays, by the zeta function."""
     scale = (-1.0) ** (n + 1) * math.factorial(n)
 
+    def to_minus_s(base):
+        if n > _MOST_PRODUCTS:
+            return base ** -(n + 1.0)
+        inverse = power = 1 / base
+        for _ in range(n):
+            power = power * inverse
+        return power
+
     @in_double
     def apply(x):
-        values = np.where(x == np.inf, 0.0 if n == 1 else np.nan, scale * zeta(np.full_like(x, n + 1.0), x))
-        return values
+        values = scale * _hurwitz(np.full_like(x, n + 1.0), x, to_minus_s)
+        return np.where(x == np.inf, 0.0 if n == 1 else np.nan, values)
 
     return apply
 
@@ -215,15 +231,16 @@ def _scaled_bessel_i(order: int, x):
     """``exp(-|x|) I_order(|x|)``: the power series up to 20 (its terms are positive), beyond the
     asymptotic one (NIST DLMF 10.40.1)."""
     near, far = np.minimum(x, 20.0), np.maximum(x, 20.0)
+    quarter = near * near * 0.25
     term = (near / 2) ** order
     total = term
     for k in range(1, 60):
-        term = term * (near / 2) ** 2 / (k * (k + order))
+        term = term * quarter * (1 / (k * (k + order)))
         total = total + term
     tail = np.ones_like(far)
-    series = tail
+    series, inverse = tail, 0.125 / far
     for k in range(1, 20):
-        tail = tail * -(4 * order * order - (2 * k - 1) ** 2) / (k * 8 * far)
+        tail = tail * inverse * (((2 * k - 1) ** 2 - 4 * order * order) / k)
         series = series + tail
     return np.where(x < 20, total * np.exp(-near), series / np.sqrt(2 * np.pi * far))
 
