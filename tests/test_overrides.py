@@ -147,6 +147,35 @@ def test_a_mode_sees_each_public_call_once(name):
     assert seen[0] == seen[1]
 
 
+IN_PLACE = {
+    "keywords only": lambda lib, x, y: x.addmm_(y, y, beta=2, alpha=3),
+    "one keyword": lambda lib, x, y: x.add_(y, alpha=2),
+    "an optional argument": lambda lib, x, y: x.clamp_(min=0),
+    "a mode of division": lambda lib, x, y: x.div_(y, rounding_mode="floor"),
+    "a value": lambda lib, x, y: x.addcmul_(y, y, value=2),
+    "no keyword": lambda lib, x, y: x.mul_(y),
+    "infix": lambda lib, x, y: x.__iadd__(y),
+}
+
+
+@pytest.mark.parametrize("name", IN_PLACE)
+def test_a_mode_can_call_an_in_place_operator_with_what_it_was_offered(name):
+    def run(lib):
+        calls = []
+
+        class Recorder(overrides_of(lib).TorchFunctionMode):
+            def __torch_function__(self, func, types, args=(), kwargs=None):
+                calls.append((len(args), kwargs or {}))
+                return func(*args, **(kwargs or {}))
+
+        x, y = lib.full((2, 2), 7.0), lib.full((2, 2), 2.0)
+        with Recorder():
+            IN_PLACE[name](lib, x, y)
+        return calls, x.tolist()
+
+    assert run(flambeau) == run(torch)
+
+
 @LIBRARIES
 def test_modes_nest_and_survive_exceptions(lib):
     calls = []

@@ -15,7 +15,6 @@ from ..lazy import window as _window
 from ..runtime.devices import device as _device
 from ..tensor import Tensor
 from .autocast_lists import FULL, LOWER, WIDEST
-from .inplace import InplaceOperator
 from .overrides import _resume_rules, _suspend_rules, modes, operators
 from .registry import NAMESPACES, export
 
@@ -111,8 +110,6 @@ class _Casting:
 
     def _inside(self, func, args, kwargs):
         """A function made of operators: what it calls is cast. An operator is one instruction, whatever is inside."""
-        if func in _writing:  # its arguments come by position, also those that the function takes by keyword
-            return _writing[func](*args, **kwargs)
         body = getattr(func, "__wrapped__", None)
         if body is None or hasattr(func, "operator"):
             return func(*args, **kwargs)
@@ -126,7 +123,6 @@ class _Casting:
 casting = _Casting()
 _known: dict = {}
 _listed: list = []
-_writing: dict = {}  # the in-place operators by their functions
 
 
 def _policies() -> dict:
@@ -140,7 +136,6 @@ def _policies() -> dict:
                     raise RuntimeError(f"flambeau: autocast lists {name}, which is no function")
                 _known[found] = policy if condition is None else condition
         _listed.extend(op for op in operators if op.function in _known)
-        _writing.update({op.function: op for op in operators if isinstance(op, InplaceOperator)})
     return _known
 
 

@@ -35,7 +35,7 @@ class InplaceOperator(Operator):
 
     def __call__(self, *values, out=None):
         if overrides.active(values):
-            return overrides.offer(self.function or self, values, {})
+            return overrides.dispatch(self, values)
         values = self.normalized(values)
         target = values[0]
         if not isinstance(target, Tensor):
