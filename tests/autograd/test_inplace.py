@@ -112,3 +112,23 @@ def test_detach():
     assert not y.requires_grad and y.is_leaf
     with pytest.raises(RuntimeError, match="Can't detach views"):
         (x * 2)[0].detach_()
+
+
+@pytest.mark.parametrize("write", [
+    lambda base, leaf: leaf.add_(1),
+    lambda base, leaf: leaf.copy_(base[1]),
+    lambda base, leaf: leaf.__setitem__(0, 5.0),
+    lambda base, leaf: leaf.__setitem__(slice(0, 2), base[1, :2]),
+    lambda base, leaf: leaf[:2].mul_(2),
+], ids=["add", "copy", "element", "slice", "view"])  # fmt: skip
+def test_views_that_are_leaves_are_protected(write):
+    for m in (flambeau, torch):
+        base = m.ones(3, 3)
+        leaf = base[0].requires_grad_()
+        with pytest.raises(RuntimeError, match="a view of a leaf Variable that requires grad is being used in an in-place operation"):
+            write(base, leaf)
+        with m.no_grad():
+            leaf.add_(1)
+        base.add_(1)
+        (leaf * leaf).sum().backward()
+        assert leaf.grad.tolist() == [6.0, 6.0, 6.0] and not base.requires_grad

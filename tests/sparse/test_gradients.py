@@ -153,6 +153,22 @@ def test_writing_in_place_obeys_the_rules_of_leaves():
     agree(written)
 
 
+@pytest.mark.parametrize("create_graph", [False, True])
+@pytest.mark.parametrize("first", ["sparse", "dense"])
+def test_a_sparse_and_a_dense_gradient_make_a_dense_one(first, create_graph):
+    def accumulated(m):
+        weight = m.tensor(DENSE).requires_grad_()
+        losses = {
+            "sparse": lambda: m.nn.functional.embedding(m.tensor([2, 0, 2]), weight, sparse=True).sum(),
+            "dense": lambda: (weight * weight).sum(),
+        }
+        losses[first]().backward(create_graph=create_graph)
+        losses["dense" if first == "sparse" else "sparse"]().backward(create_graph=create_graph)
+        return weight.grad
+
+    agree(accumulated)
+
+
 def test_complex_gradients_are_conjugated():
     def gradients(m):
         values = m.tensor([1 + 2j, 2 - 1j, 3j, 1.0]).requires_grad_()

@@ -148,10 +148,15 @@ def _add_to_grad(run: _Run, meta: Meta, gradient, tensor) -> None:
         return  # it was frozen after the graph was made
     if meta.grad is None:
         meta.grad = _own(run, gradient, tensor)
-    elif run.create_graph:
-        meta.grad = meta.grad + gradient
+    elif run.create_graph or (meta.grad.__class__ is not gradient.__class__ and meta.grad.is_sparse):
+        meta.grad = _sum(meta.grad, gradient)
     else:
         meta.grad.add_(gradient)
+
+
+def _sum(old, gradient):
+    """The sum of two gradients; a sparse and a dense one make a dense one."""
+    return gradient + old if old.is_sparse and not gradient.is_sparse else old + gradient
 
 
 def _own(run: _Run, gradient, tensor):

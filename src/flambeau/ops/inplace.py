@@ -148,7 +148,7 @@ def check_history(target: Tensor, tracked: bool) -> None:
         graph.refuse_view(meta, "is being modified inplace")
     if tracked and spec.requires_grad and meta.node is None and meta.base is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
-    if tracked and meta.base is not None and meta.base._spec.requires_grad and meta.base.is_leaf:
+    if tracked and meta.base is not None and (spec.requires_grad or meta.base._spec.requires_grad) and meta.base.is_leaf:
         raise RuntimeError("a view of a leaf Variable that requires grad is being used in an in-place operation.")
 
 
