@@ -550,3 +550,12 @@ def test_nothing_computes_with_16_bit_floats(dtype):
 def test_unknown_operations_are_refused():
     with pytest.raises(NotImplementedError, match="bitwise_and"):
         run(binary_kernel("bitwise_and", "float32"), [np.zeros(1, "f")] * 3, [1])
+
+
+def test_a_number_rounded_to_float16_in_two_steps():
+    """A scalar of a float64 computation becomes float32, then float16: LLVM would make one rounding of them that it cannot link."""
+    import flambeau
+
+    x = flambeau.tensor([0.3, 2.5, -7.0], dtype=flambeau.float16)
+    seen = [flambeau.special.i1(x[:, None].expand(3, 64)).tolist() for _ in range(3)]
+    assert seen[0] == seen[1] == seen[2]

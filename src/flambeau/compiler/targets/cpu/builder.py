@@ -302,7 +302,11 @@ class Builder:
             zero = self.constant(value.type, 0)
             return self.fcmp("une", value, zero) if is_float(value.type) else self.icmp("ne", value, zero)
         signed = signed and element(value.type) != "i1"
-        return self.op(f"{_conversion(value.type, type, signed)} {value!r} to {type}", type)
+        made = self.op(f"{_conversion(value.type, type, signed)} {value!r} to {type}", type)
+        if element(value.type) == "double" and element(type) == "float":
+            # Without the fence LLVM may join this rounding and one to half, for which processors have no instruction.
+            made = self.intrinsic("llvm.arithmetic.fence", made)
+        return made
 
     def bitcast(self, value: Value, type: str) -> Value:
         """The same bits as another type (a scalar type keeps the lanes of the value)."""
