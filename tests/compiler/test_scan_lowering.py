@@ -38,3 +38,23 @@ def test_other_memory_and_dtypes():
     assert turned.cumsum(1).tolist() == np.cumsum(x.T, 1).tolist()
     assert flambeau.tensor(2.0).cumsum(0).item() == 2.0
     assert flambeau.ones(0, 3).cumsum(1).shape == (0, 3)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("shape, dim", SHAPES)
+def test_sums_and_products_of_16_bit_floats_are_rounded_at_the_end(shape, dim, dtype):
+    x = torch.from_numpy(np.random.default_rng(0).standard_normal(shape)).to(getattr(torch, dtype))
+    ours = flambeau.tensor(x.float().numpy()).to(getattr(flambeau, dtype))
+    for name in ("cumsum", "cumprod"):
+        expected = torch.from_numpy(getattr(np, name)(x.float().numpy(), dim)).to(x.dtype)
+        np.testing.assert_array_equal(getattr(ours, name)(dim).float().numpy(), expected.float().numpy())
+    for name in ("cummax", "cummin"):
+        for found, expected in zip(getattr(ours, name)(dim), getattr(x, name)(dim)):
+            np.testing.assert_array_equal(found.double().numpy(), expected.double().numpy())
+
+
+@pytest.mark.parametrize("shape, dim", SHAPES)
+def test_int64_wraps_around(shape, dim):
+    x = np.random.default_rng(0).integers(-(2**62), 2**62, shape)
+    for name in ("cumsum", "cumprod"):
+        np.testing.assert_array_equal(getattr(flambeau.tensor(x), name)(dim).numpy(), getattr(torch.tensor(x), name)(dim).numpy())
