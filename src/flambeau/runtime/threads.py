@@ -26,7 +26,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from flambeau.runtime import jit, threads_ir
+from flambeau.runtime import jit, replay_ir, threads_ir
 
 _WORD = 8
 _WORD_MASK = 2**64 - 1
@@ -144,7 +144,7 @@ class Program:
         with _exclusive():
             self._call = _native().replay
         self._argument = ctypes.c_void_p(_address(self._block))
-        self._start = threads_ir.HEADER_WORDS * _WORD
+        self._start = replay_ir.HEADER_WORDS * _WORD
         scalar_format = "".join(_SCALAR_FORMATS[dtype] for dtype in scalars)
         self._pack = struct.Struct(f"={bases}Q{scalar_format}").pack_into
 
@@ -198,7 +198,7 @@ class Program:
         finally:
             _unlock()
 
-    def wait(self, phases: int = threads_ir.FINISHED) -> None:
+    def wait(self, phases: int = replay_ir.FINISHED) -> None:
         """Wait until so many phases of the started program are done (default: all), helping with them."""
         if _posted is not self:
             return
@@ -207,7 +207,7 @@ class Program:
         try:
             if _posted is not self:
                 return
-            if phases == threads_ir.FINISHED:
+            if phases == replay_ir.FINISHED:
                 _finish_posted()
             else:
                 _native().attend(phases)
@@ -248,13 +248,13 @@ def _lay_out(phases: Sequence[Phase], bases: int, scalars: int) -> array.array[i
     _check_indices("Base", bases, (cell.index for _, cell in relocated))
     _check_indices("Scalar", scalars, (cell.index for _, cell in replaced))
     sizes = {
-        "header": threads_ir.HEADER_WORDS,
+        "header": replay_ir.HEADER_WORDS,
         "bases": bases,
         "scalars": scalars,
         "cells": len(cells),
         "relocations": 3 * len(relocated),
         "replacements": 2 * len(replaced),
-        "phases": threads_ir.PHASE_WORDS * len(phases),
+        "phases": replay_ir.PHASE_WORDS * len(phases),
         "tables": sum(3 * _items(phase) for phase in phases if _has_table(phase)),
     }
     block = array.array("Q", bytes(_WORD * sum(sizes.values())))
@@ -413,7 +413,7 @@ def _exclusive() -> Iterator[None]:
 def _finish_posted() -> None:
     """Help the program that is under way to its end; the lock is held."""
     global _posted
-    _native().attend(threads_ir.FINISHED)
+    _native().attend(replay_ir.FINISHED)
     _posted = None
 
 
