@@ -122,3 +122,16 @@ def test_what_pytorch_refuses(call, error):
     for module in (torch, flambeau):
         with pytest.raises(error):
             call(module)
+
+
+@pytest.mark.parametrize("rows", [2, 3, 64, 301])
+def test_pdist_takes_the_pairs_of_the_upper_triangle(rows):
+    points = np.random.default_rng(1).standard_normal((rows, 3))
+    found = []
+    for lib in (flambeau, torch):
+        x = lib.tensor(points, requires_grad=True)
+        distances = lib.nn.functional.pdist(x)
+        distances.square().sum().backward()
+        found.append((distances.detach().numpy(), x.grad.numpy()))
+    for ours, theirs in zip(*found):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)

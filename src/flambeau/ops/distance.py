@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import math
 
+from ..dtypes import float64, int64
 from ..lazy.spec import count
 from ..tensor import Tensor, wrap_dim
 from .elementwise import refusal
 from .matmul import matmul
 from .operator import operator
+from .positions import positions
 from .promotion import broadcast_shapes, result_type_of
 from .registry import export, function
 from .reshaping import reshaped
@@ -113,12 +115,19 @@ def pdist(input, p: float = 2.0):
         raise RuntimeError("pdist only supports non-negative p values")
     if input.dtype.category != 2:
         raise RuntimeError(f"pdist only supports floating-point dtypes, got: {input.dtype}")
-    from .triangular import triu_indices
     n = input.shape[0]
     if n < 2:
         return reshaped(input * 0, (input.numel(),))[:0]
-    rows, columns = triu_indices(n, n, 1)
-    return _pairs(input, rows, columns, float(p))
+    pairs = n * (n - 1) // 2
+    return _pdist(input, float(p), pairs, pairs - 1, n - 1)
+
+
+@operator("pdist(Tensor input, float p, int pairs, Scalar last_pair, Scalar last_row)", namespace=None)
+def _pdist(input, p, pairs, last_pair, last_row):
+    # Counted from the end, row t has the pairs from t (t + 1) / 2 on. Sizes come as numbers: others compile no machine code.
+    back = last_pair - positions(pairs)
+    row = (((back * 8 + 1).to(float64).sqrt() - 1) * 0.5).to(int64)
+    return _pairs(input, last_row - (row + 1), last_row - back + row * (row + 1) // 2, p)
 
 
 def _pairs(input, rows, columns, p: float) -> Tensor:

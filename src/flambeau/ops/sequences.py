@@ -206,9 +206,11 @@ def eye(n, m=None, *, out=None, dtype=None, layout=None, device=None, pin_memory
 @function()
 def scalar_tensor(s, *, dtype=None, layout=None, device=None, pin_memory=False, requires_grad=False):
     """A 0-dim tensor of the default dtype unless ``dtype`` is given."""
-    from .creation import full
+    from .creation import filled, fitting, full
 
     d = dtype or (get_default_dtype().to_complex() if isinstance(s, complex) else get_default_dtype())
+    if isinstance(s, (int, float, complex)):
+        return finish(filled((), fitting(s, d), d, devices.resolve(device)), requires_grad, pin_memory, layout)
     return full((), s, dtype=d, layout=layout, device=device, pin_memory=pin_memory, requires_grad=requires_grad)
 
 
