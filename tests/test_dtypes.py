@@ -279,3 +279,10 @@ def test_kernels_that_pytorch_has(name, operation):
     else:
         assert ours[0] == theirs[0]
         np.testing.assert_allclose(ours[1], theirs[1], rtol=1e-6)
+
+
+def test_what_a_product_adds_opens_no_sum_of_8_bit_floats():
+    x = fl.ones(2, 2).to(fl.float8_e5m2)
+    assert fl.addmm(x, x, x).float().tolist() == [[3.0, 3.0], [3.0, 3.0]]
+    with pytest.raises(NotImplementedError, match="add"):
+        x + x

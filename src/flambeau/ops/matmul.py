@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .. import dtypes
 from ..compiler.plans import Dot
 from ..compiler.reference import widen
 from ..lazy.spec import count, dense
@@ -307,11 +308,16 @@ def _type_name(x: Tensor) -> str:
     return _scalar_name(x.dtype)
 
 
+def added(x: Tensor, y: Tensor) -> Tensor:
+    """``x + y`` as a step of a matrix product: 8-bit floats, which have no sum of their own, are added in float32."""
+    return (x.to(dtypes.float32) + y.to(dtypes.float32)).to(x.dtype) if x.dtype in dtypes.FLOAT8 else x + y
+
+
 def _product_and_bias(input, weight, bias):
     columns = weight if weight.ndim == 2 else unsqueeze(weight, 0)
     result = mm(_rows(input), columns.t())
     if bias is not None:
-        result = result + bias
+        result = added(result, bias)
     return result if input.ndim == weight.ndim == 2 else reshaped(result, (*input.shape[:-1], *weight.shape[:-1]))
 
 

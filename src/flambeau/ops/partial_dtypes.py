@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from .. import dtypes
 from ..dtypes import SCALAR_NAMES, dtype
-from ..lazy import window
 
 _EVERY = frozenset(["eq", "ne", "isnan", "isreal", "mul", "where", "conj_physical"])
 _ROUNDED = frozenset(["floor", "ceil", "trunc", "round", "signbit", "isinf", "isfinite", "isposinf", "isneginf",
@@ -43,17 +42,15 @@ def check_elementwise(name: str, compute: dtype, tensors: int) -> None:
     supported = _SUPPORTED.get(compute)
     if supported is None or (name.startswith("special_") and compute.kind == "i"):
         return
-    if name == "add" and compute.kind == "f" and window.current.tracing:
-        return  # a step of a matrix product
     if name not in supported or (name == "mul" and tensors == 1 and compute.kind == "f"):
         raise unsupported(name, compute)
 
 
 def check_reduction(name: str, kind: str, source: dtype, compute: dtype) -> None:
-    """Raise where PyTorch has no kernel of the reduction. A sum within another operator's body is not asked."""
+    """Raise where PyTorch has no kernel of the reduction."""
     adds = kind in ("sum", "prod")
     d = compute if adds else source
-    if d in _SUPPORTED and kind not in ("any", "all") and not (adds and window.current.tracing):
+    if d in _SUPPORTED and kind not in ("any", "all"):
         raise unsupported(name, d)
 
 

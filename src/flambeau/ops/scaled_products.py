@@ -9,7 +9,7 @@ from . import overrides
 from .creation import filled
 from .gradient import in_opmath, in_opmath_gradient
 from .inplace import publish_inplace
-from .matmul import _outer, adjoint, bmm, mm, mv
+from .matmul import _outer, added, adjoint, bmm, mm, mv
 from .operator import Operator, compile_function, operator
 from .overrides import _scalar_name
 from .registry import export
@@ -73,8 +73,10 @@ class ScaledProduct(Operator):
         product = self.product(first, second)
         start = _expand(input, tuple(product.shape))
         product = filled(product.shape, 0, product.dtype) if _is_zero(alpha) and self.skips else _scaled(product, alpha)
-        result = product if _is_zero(beta) else _scaled(start, beta) + product
-        return result if result.dtype.category > 1 else result.to(input.dtype)  # factors do not promote integers
+        if not _is_zero(beta):
+            start = _scaled(start, beta)
+            product = added(start, product) if self.name in ("addmm", "addbmm") else start + product
+        return product if product.dtype.category > 1 else product.to(input.dtype)  # factors do not promote integers
 
     def _gradient(self, grad, saved):
         to_input = filled(saved.input.shape, 0, grad.dtype) if _is_zero(saved.beta) else _scaled(grad, _conjugate(saved.beta))
