@@ -155,3 +155,20 @@ def test_integers_have_no_means():
     for module in (torch, flambeau):
         with pytest.raises(NotImplementedError):
             module.nn.functional.avg_pool2d(module.ones(1, 1, 4, 4, dtype=module.int32), 2)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+@pytest.mark.parametrize("n", [2, 3])
+def test_fractional_windows_for_given_samples(n, dtype):
+    rng = np.random.default_rng(0)
+    array, samples = rng.standard_normal((3, 4, *(9, 11, 8)[:n])), rng.random((3, 4, n))
+    found = []
+    for lib in (torch, flambeau):
+        x, u = (lib.tensor(a).to(getattr(lib, dtype)) for a in (array, samples))
+        x.requires_grad_()
+        pool = getattr(lib.nn.functional, f"fractional_max_pool{n}d")
+        values, indices = pool(x, 2, output_size=(4, 5, 3)[:n], return_indices=True, _random_samples=u)
+        values.sum().backward()
+        found.append([values.detach().numpy(), indices.numpy(), x.grad.numpy()])
+    for theirs, ours in zip(*found):
+        np.testing.assert_array_equal(ours, theirs)

@@ -2,43 +2,61 @@
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from .. import dtypes
-from ..compiler.reference import widen
-from ..tensor import Tensor, from_array
+from ..tensor import Tensor
 from .elementwise import refusal
+from .operator import operator
 from .pooling import batched
+from .positions import positions
 from .random import rand
+from .reductions import HALVES
 from .registry import function
 from .reshaping import reshaped
+from .selection import where
 
 
-def _starts(samples: np.ndarray, size: int, out: int, kernel: int) -> np.ndarray:
+def _starts(samples: Tensor, size: int, out: int, kernel: int) -> Tensor:
     """Where the windows begin along one dimension, for each sample and channel: ``(N, C, out)``.
 
     A random shift ``u`` gives the steps ``floor((i + u) * alpha) - floor(u * alpha)``; the last window ends at the border.
     """
-    alpha = samples.dtype.type(size - kernel) / samples.dtype.type(max(out - 1, 1))
-    steps = np.arange(out, dtype=samples.dtype) + samples[..., None]
-    starts = (steps * alpha).astype(np.int64) - (samples[..., None] * alpha).astype(np.int64)
-    starts[..., -1] = size - kernel
-    return starts
+    number = np.float64 if samples.dtype is dtypes.float64 else np.float32
+    alpha = float(number(size - kernel) / number(max(out - 1, 1)))
+    shift = samples.unsqueeze(-1)
+    order = positions(out)
+    starts = ((order.to(samples.dtype) + shift) * alpha).to(dtypes.int64) - (shift * alpha).to(dtypes.int64)
+    return where(order == out - 1, size - kernel, starts)
 
 
-def _window_positions(samples: np.ndarray, sizes, outs, kernels) -> np.ndarray:
+def _window_positions(samples: Tensor, sizes, outs, kernels) -> Tensor:
     """The flat position in a plane of each element of each window: ``(N, C, prod(outs), prod(kernels))``."""
     n = len(sizes)
     # PyTorch's samples for planes say width before height; for volumes they follow the dimensions.
     order = (1, 0) if n == 2 else range(n)
-    places = np.zeros((*samples.shape[:2], *[1] * (2 * n)), np.int64)
+    places = None
     for d, sample in enumerate(order):
         starts = _starts(samples[..., sample], sizes[d], outs[d], kernels[d])
-        along = starts[..., :, None] + np.arange(kernels[d])
+        along = starts.unsqueeze(-1) + positions(kernels[d])
         shape = [*samples.shape[:2], *[1] * (2 * n)]
         shape[2 + d], shape[2 + n + d] = outs[d], kernels[d]
-        places = places * sizes[d] + along.reshape(shape)
-    return places.reshape(*samples.shape[:2], int(np.prod(outs)), int(np.prod(kernels)))
+        along = reshaped(along, tuple(shape))
+        places = along if places is None else places * sizes[d] + along
+    return reshaped(places, (*samples.shape[:2], math.prod(outs), math.prod(kernels)))
+
+
+@operator("fractional_max_pool(Tensor input, Tensor samples, any kernels, any outs)", namespace=None)
+def _pooled(input, samples, kernels, outs):
+    """The largest values of the windows, and where in the plane they lie: ``(N, C, prod(outs))``."""
+    samples = samples.to(dtypes.float32) if samples.dtype in HALVES else samples
+    places = _window_positions(samples, input.shape[2:], outs, kernels)
+    flat = reshaped(places, (*places.shape[:2], places.shape[2] * places.shape[3]))
+    planes = reshaped(input, (*input.shape[:2], math.prod(input.shape[2:])))
+    values, best = reshaped(planes.gather(2, flat), tuple(places.shape)).max(3)
+    return values, places.gather(3, best.unsqueeze(3)).squeeze(3)
 
 
 def _output_sizes(name: str, n: int, x: Tensor, output_size, output_ratio) -> tuple[int, ...]:
@@ -69,11 +87,7 @@ def _pool(name: str, n: int, input, kernel_size, output_size, output_ratio, samp
     if samples.dtype != x.dtype or tuple(samples.shape) != (x.shape[0], x.shape[1], n):
         raise RuntimeError(f"{name}: expected _random_samples of shape {(*x.shape[:2], n)} and {x.dtype}, got "
                            f"{tuple(samples.shape)} and {samples.dtype}")
-    places = _window_positions(widen(samples._array(), samples.dtype), x.shape[2:], outs, kernels)
-    positions = from_array(places.reshape(*places.shape[:2], places.shape[2] * places.shape[3]), dtypes.int64)
-    planes = x.flatten(2)
-    values, best = planes.gather(2, positions).unflatten(2, places.shape[2:]).max(3)
-    indices = from_array(places, dtypes.int64).gather(3, best.unsqueeze(3)).squeeze(3)
+    values, indices = _pooled(x, samples, kernels, outs)
     shape = (*(x.shape[:2] if input.ndim == n + 2 else x.shape[1:2]), *outs)
     return reshaped(values, shape), reshaped(indices, shape)
 
