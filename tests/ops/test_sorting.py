@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.ops.reduction_oracle import check, flambeau, normal, refuses
+from tests.ops.reduction_oracle import check, flambeau, normal, refuses, torch
 
 X = normal(4, 6)
 
@@ -72,3 +72,17 @@ def test_an_element_by_rank_is_that_of_the_stable_order(dim, holes):
     found = flambeau.kthvalue(flambeau.tensor(array), 100, dim)[1]
     np.testing.assert_array_equal(found.numpy(), np.take(order, 99, dim))
     np.testing.assert_array_equal(flambeau.argsort(flambeau.tensor(array), dim).numpy(), order)
+
+
+@pytest.mark.parametrize("special", [None, np.nan, np.inf, -np.inf])
+@pytest.mark.parametrize("dim", [0, 1])
+def test_the_few_largest_of_many(dim, special):
+    x = np.random.default_rng(0).integers(-50, 50, (90, 80)).astype(np.float32)
+    if special is not None:
+        x[7, :] = x[:, 5] = special
+        x[3, 2:] = -np.inf  # fewer finite elements than are asked for
+    for k in (1, 3, 8):
+        values, indices = flambeau.tensor(x).topk(k, dim)
+        np.testing.assert_array_equal(values.numpy(), torch.tensor(x).topk(k, dim).values.numpy())
+        np.testing.assert_array_equal(np.take_along_axis(x, indices.numpy(), dim), values.numpy())
+        assert (np.diff(np.sort(indices.numpy(), dim), axis=dim) > 0).all()
