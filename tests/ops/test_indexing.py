@@ -150,3 +150,20 @@ def test_no_signature_is_remembered_per_position():
     for i in range(500):
         x[i]
     assert len(slicing._rows) == before
+
+
+@pytest.mark.parametrize("dims", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
+def test_gathered_elements_lie_in_the_order_of_the_source(dims):
+    torch = pytest.importorskip("torch")
+
+    def layouts(m):
+        x = m.arange(60.0).reshape(3, 4, 5).permute(dims)
+        row, table = m.tensor([1, 0]), m.tensor([[0, 2, 1], [1, 1, 0], [2, 0, 0]])
+        keys = [
+            row, table, table.t(), x > 7, (slice(None), row), (slice(None), table), (slice(None), table.t()), (..., row), (..., table),
+            (row, row), (slice(None), row, row), (row, slice(None), row), (table[:2], None, slice(None), table[:2]),
+        ]  # fmt: skip
+        found = [x[key] for key in keys]
+        return [(tuple(y.shape), y.stride(), y.tolist(), (y * 2).stride()) for y in found]
+
+    assert layouts(flambeau) == layouts(torch)

@@ -10,10 +10,10 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.plans import Gather, Index
-from ..lazy.spec import dense
+from ..lazy.spec import dense, spec
 from ..tensor import Tensor, wrap_dim
 from .operator import Operator, operator, publish
-from .promotion import broadcast_shapes
+from .promotion import broadcast_shapes, elementwise_spec
 from .registry import function
 from .reshaping import reshaped
 
@@ -79,8 +79,23 @@ def indexed_shape(shape, index_shape, dims) -> tuple[int, ...]:
 def _infer_index(op, specs, values):
     source, *indices = specs
     dims, wrap = values[2], values[3]
-    shape = indexed_shape(source.shape, checked_shape(source.shape, indices, dims), dims)
-    return (dense(shape, source.dtype, source.device),), Index(dims, result_place(dims), wrap)
+    positions = checked_shape(source.shape, indices, dims)
+    shape = indexed_shape(source.shape, positions, dims)
+    if not wrap or all(s.contiguous for s in specs):
+        made = dense(shape, source.dtype, source.device)
+    else:
+        made = _ordered(source, indices, dims, positions, shape)
+    return (made,), Index(dims, result_place(dims), wrap)
+
+
+def _ordered(source, indices, dims, positions, shape):
+    """The spec of an advanced indexing's result: an elementwise one of the source and the index tensors, each spread over it."""
+    at = result_place(dims)
+    rest = [s for d, s in enumerate(source.stride) if d not in dims]
+    spread = spec(shape, (*rest[:at], *[0] * len(positions), *rest[at:]), source.dtype, source.device)
+    ones = (1,) * (len(rest) - at)
+    placed = [spec((*i.shape, *ones), (*i.stride, *ones), i.dtype, i.device) for i in indices]
+    return elementwise_spec([spread, *placed], shape, source.dtype)
 
 
 def checked_shape(shape, indices, dims) -> tuple[int, ...]:
