@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import ctypes
 import functools
-import importlib.metadata
 import importlib.util
 import os
 from pathlib import Path
@@ -60,9 +59,11 @@ def describe() -> dict[str, str]:
 
     ``core`` names the kernels in use: the processor's, unless ``OPENBLAS_CORETYPE`` is set.
     """
+    from importlib.metadata import version  # slow to import
+
     loaded = library()
     return {
-        "version": importlib.metadata.version(DISTRIBUTION),
+        "version": version(DISTRIBUTION),
         "path": str(_library_path()),
         "config": _text(loaded, "openblas_get_config"),
         "core": _text(loaded, "openblas_get_corename"),
