@@ -19,6 +19,7 @@ from .selection import where
 from .statistics import mean
 
 _NEVER = -np.inf
+_LEAST = -np.finfo(np.float64).max  # what is subtracted where all is impossible: infinities would give NaN
 
 
 def _infer(op, specs, values):
@@ -87,18 +88,24 @@ def _variables(parts):
         return []
     steps, places = (max(emitted.shape[d] for emitted, _ in parts) for d in (0, 1))
     emitted = np.full((steps, len(parts), places), _NEVER)
-    skips = np.zeros((len(parts), places), bool)
+    forbidden = np.full((len(parts), places), _NEVER)
     for n, (own, own_skips) in enumerate(parts):
         emitted[: len(own), n, : own.shape[1]] = own
-        skips[n, : own.shape[1]] = own_skips
-    table = np.full(emitted.shape, _NEVER)
-    table[:1, :, :2] = emitted[:1, :, :2]
-    for t in range(1, steps):
-        before, ways = table[t - 1], table[t - 1].copy()
-        np.logaddexp(ways[:, 1:], before[:, :-1], out=ways[:, 1:])
-        np.logaddexp(ways[:, 2:], before[:, :-2], out=ways[:, 2:], where=skips[:, 2:])
-        table[t] = ways + emitted[t]
-    return [table[: len(own), n, : own.shape[1]] for n, (own, _) in enumerate(parts)]
+        forbidden[n, : own.shape[1]][own_skips] = 0.0
+    # Two more places in front, which nothing reaches, so that each place has two before it.
+    table = np.full((steps, len(parts), places + 2), _NEVER)
+    table[:1, :, 2:4] = emitted[:1, :, :2]
+    ways = np.empty((3, len(parts), places))
+    with np.errstate(divide="ignore"):  # the logarithm of no way at all
+        for t in range(1, steps):
+            before = table[t - 1]
+            ways[0], ways[1] = before[:, 2:], before[:, 1:-1]
+            np.add(before[:, :-2], forbidden, out=ways[2])
+            top = np.maximum(ways.max(0), _LEAST)
+            ways -= top
+            np.exp(ways, out=ways)
+            table[t, :, 2:] = np.log(ways.sum(0)) + (top + emitted[t])
+    return [table[: len(own), n, 2 : own.shape[1] + 2] for n, (own, _) in enumerate(parts)]
 
 
 _ctc = publish(
