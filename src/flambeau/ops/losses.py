@@ -82,33 +82,6 @@ def _row_gradient(grad, total, reduction: str):
     return grad / total if reduction == "mean" else grad
 
 
-@operator("nll_loss(Tensor input, Tensor target, Tensor? weight, int ignore_index, str reduction)", namespace=None)
-def _nll_loss(input, target, weight, ignore_index, reduction):
-    """The loss, and the total weight that a mean is divided by."""
-    dim = _class_dim(input)
-    valid = target != ignore_index
-    index = where(valid, target, 0)
-    weights = _weights(weight, index, valid, dim)
-    picked = compute(input.gather(dim, unsqueeze(index, dim))).squeeze(dim)
-    total = _total(weights, valid, picked)
-    loss = _scaled(_weighted(-picked, weights, valid), total, reduction)
-    return loss.to(input.dtype), total
-
-
-@_nll_loss.gradient
-def _(grads, saved):
-    input, target = saved.input, saved.target
-    dim = _class_dim(input)
-    valid = target != saved.ignore_index
-    weights = _weights(saved.weight, where(valid, target, 0), valid, dim)
-    grad = _row_gradient(compute(grads[0]), saved.outputs[1], saved.reduction)
-    grad = -grad if weights is None else -grad * weights
-    grad = unsqueeze(_expand(grad, tuple(target.shape)), dim)
-    hit = (_classes(input, dim) == unsqueeze(target, dim)) & unsqueeze(valid, dim)
-    gradient = where(hit, grad, 0)
-    return (gradient, None) if saved.weight is None else (gradient, None, None)
-
-
 def _classes(input, dim: int):
     """The class numbers along ``dim``."""
     n = input.shape[dim]
@@ -161,10 +134,6 @@ def _class_loss_gradient(grads, saved):
 
 def _along(weight, input, dim: int):
     return compute(reshaped(weight, tuple([-1 if d == dim else 1 for d in range(input.ndim)])))
-
-
-_nll_loss.operator.differentiable_results = (True, False)
-_nll_loss.operator.node_name = "NllLossBackward0"
 
 
 # -- class probabilities -------------------------------------------------------------------------------------
@@ -306,23 +275,48 @@ def _reduction_of(saved) -> str:
     return "none" if saved.reduce is False else "sum" if saved.size_average is False else "mean"
 
 
-@function("nn.functional")
-def nll_loss(
-    input,
-    target,
-    weight=None,
-    size_average=None,
-    ignore_index: int = -100,
-    reduce=None,
-    reduction: str = "mean",
-):
+@operator(
+    "nll_loss(Tensor input, Tensor target, Tensor? weight=None, any size_average=None, int ignore_index=-100, "
+    "any reduce=None, any reduction='mean')",
+    namespace="nn.functional",
+    visible=1,
+)
+def nll_loss(input, target, weight, size_average, ignore_index, reduce, reduction):
     """The negative log likelihood of class indices ``target`` under log-probabilities ``input`` ``(N, C,
     ...)`` or ``(C,)``."""
+    # Kept for backward: the total weight that a mean is divided by.
     reduction = reduction_name(reduction, size_average, reduce)
     _check_classes("nll_loss", input, target, weight)
     if input.ndim == 1 and target.ndim:
         target = reshaped(target, ())
-    return _nll_loss(input, target, weight, ignore_index, reduction)[0]
+    dim = _class_dim(input)
+    valid = target != ignore_index
+    index = where(valid, target, 0)
+    weights = _weights(weight, index, valid, dim)
+    picked = compute(input.gather(dim, unsqueeze(index, dim))).squeeze(dim)
+    total = _total(weights, valid, picked)
+    loss = _scaled(_weighted(-picked, weights, valid), total, reduction)
+    return loss.to(input.dtype), total
+
+
+@nll_loss.gradient
+def _(grads, saved):
+    input, target = saved.input, saved.target
+    dim = _class_dim(input)
+    if input.ndim == 1 and target.ndim:
+        target = reshaped(target, ())
+    valid = target != saved.ignore_index
+    weights = _weights(saved.weight, where(valid, target, 0), valid, dim)
+    grad = _row_gradient(compute(grads[0]), saved.outputs[1], _reduction_of(saved))
+    grad = -grad if weights is None else -grad * weights
+    grad = unsqueeze(_expand(grad, tuple(target.shape)), dim)
+    hit = (_classes(input, dim) == unsqueeze(target, dim)) & unsqueeze(valid, dim)
+    gradient = where(hit, grad, 0)
+    return (gradient, None) if saved.weight is None else (gradient, None, None)
+
+
+nll_loss.operator.differentiable_results = (True, False)
+nll_loss.operator.node_name = "NllLossBackward0"
 
 
 def _check_linear(input, linear_weight, linear_bias) -> None:
