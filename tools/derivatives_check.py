@@ -41,6 +41,7 @@ RANDOM = re.compile(
 )
 INTERNAL = re.compile(r"^(torch\.ops\.|_|nn\.functional\.(_|scaled_mm|scaled_grouped_mm)|sparse\.|to_sparse|jiterator)")
 ALIASING = {"as_strided.partial_views"}
+CONSTANT = {"nn.functional.linear_cross_entropy.chunked"}  # PyTorch computes its gradients beforehand: it has no second ones
 
 
 class Skip(Exception):
@@ -298,6 +299,8 @@ def _samples(cand: Candidate, op, what: str, limit: int):
         )
     if dtype is None or RANDOM.match(op.name) or _name(op) in ALIASING:
         raise Skip("random, or bound to memory")
+    if what == "gradgrad" and _name(op) in CONSTANT:
+        raise Skip("PyTorch's gradient is a constant")
     for sample in itertools.islice(op.sample_inputs("cpu", dtype, requires_grad=differentiable), limit):
         for run in PASSES[what](op):
             wrap = _valid_inputs(op, None) if differentiable else _unchanged

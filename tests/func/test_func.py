@@ -111,6 +111,26 @@ class TestForwardMode:
 
         same(lambda t, f: f.jvp(func(t), (t.tensor(X),), (t.tensor(X + 1),)))
 
+    @pytest.mark.parametrize("in_place", [False, True])
+    @pytest.mark.parametrize("name", ["scatter", "index_put", "index_put, accumulated"])
+    def test_the_last_value_written_to_a_place_stays_with_its_derivative(self, name, in_place):
+        def func(t):
+            def inner(x, values):
+                x, rows = x * 1, t.tensor([2, 0, 2])
+                if name == "scatter":
+                    return (x.scatter_ if in_place else x.scatter)(0, rows[:, None].expand(3, 3), values)
+                return (x.index_put_ if in_place else x.index_put)((rows,), values, "accumulated" in name)
+
+            return inner
+
+        same(lambda t, f: f.jvp(func(t), (t.tensor(X), t.tensor(W[:3])), (t.tensor(X + 1), t.tensor(W[:3] * 2))))
+
+    def test_unpooling_where_an_index_occurs_twice(self):
+        def func(t):
+            return lambda x: t.nn.functional.max_unpool1d(x, t.tensor([[0, 3, 3], [1, 1, 5], [0, 2, 4], [5, 5, 5]]), 2)
+
+        same(lambda t, f: f.jvp(func(t), (t.tensor(X),), (t.tensor(X + 1),)))
+
     def test_a_copy_has_a_derivative_of_its_own(self):
         def func(x):
             y = x.expand(4, 3).clone()

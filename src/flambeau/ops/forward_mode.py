@@ -11,7 +11,7 @@ from ..dtypes import finfo
 from ..lazy.spec import spec as make_spec
 from ..runtime.devices import contiguous_format
 from ..tensor import Tensor, make
-from . import copying, differentiation, filling, scans, scattering, selection, slicing
+from . import copying, differentiation, filling, index_writing, scans, scattering, selection, slicing
 from .batching import BatchedTensor, batched, beneath, expanded
 from .creation import zeros
 from .gradient import bind, reveal, run_gradient
@@ -318,6 +318,23 @@ def _(level, target, indices, source, dims, reduce, wrap=False):
     if moved is not None:
         scattering.index_write(moved, indices, _or_zeros(tangent, primal), dims, reduce, wrap)
     return target
+
+
+# Of values that are written to one place the last one stays, and its tangent: transposing would add them up.
+@_rule(scattering._scatter_source)
+def _(level, input, dim, index, src, reduce=None):
+    if reduce is not None:
+        return push_forward(scattering._scatter_source.operator, level, (input, dim, index, src, reduce))
+    (target, moved), (source, tangent) = parts(input, level), parts(src, level)
+    moved = scattering.scatter(_or_zeros(moved, target), dim, index, _or_zeros(tangent, source))
+    return _result(scattering.scatter(target, dim, index, source), moved, level)
+
+
+@_rule(index_writing._index_put)
+def _(level, input, indices, values, dims, accumulate=False):
+    (target, moved), (source, tangent) = parts(input, level), parts(values, level)
+    moved = index_writing._index_put(_or_zeros(moved, target), indices, _or_zeros(tangent, source), dims, accumulate)
+    return _result(index_writing._index_put(target, indices, source, dims, accumulate), moved, level)
 
 
 def _written_tangent(target: Tensor, tangent: Tensor | None, level: int) -> Tensor | None:
