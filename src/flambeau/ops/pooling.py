@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+
 from ..compiler.plans import Pool, ScatterPlanes
 from ..compiler.reference import widen
 from ..dtypes import int64
@@ -144,17 +146,37 @@ def _window(name: str, n: int, kernel, stride, padding, dilation, kind: str, **m
     return Pool(kind, kernel, stride, tuple((p, p) for p in padding), dilation, **more)
 
 
-def _pooled_sizes(name: str, x: Tensor, plan: Pool, ceil_mode: bool) -> tuple[int, ...]:
+def _planned(name: str, n: int, x: Tensor, kernel, stride, padding, dilation, ceil_mode, kind: str, more=()):
+    """The plan of a pooling and the sizes of its result: worked out once for the same arguments."""
+    if stride is not None:
+        stride = None if stride == () or stride == [] else _ints(name, "stride", stride, n)
+    kernel, padding, dilation = (_ints(name, argument, value, n) for argument, value in
+                                 (("kernel_size", kernel), ("padding", padding), ("dilation", dilation)))
+    return _plan_and_sizes(name, n, tuple(x.shape[1:]), kernel, stride, padding, dilation, bool(ceil_mode), kind, more)
+
+
+def _ints(name: str, argument: str, value, n: int):
+    """What is an int stays one, which is quick; all else that says ints becomes a tuple of them."""
+    return value if value.__class__ is int else per_dim(name, argument, value, n)
+
+
+@functools.lru_cache(1024)
+def _plan_and_sizes(name: str, n: int, shape: tuple[int, ...], kernel, stride, padding, dilation, ceil_mode: bool, kind: str, more):
+    plan = _window(name, n, kernel, stride, padding, dilation, kind, **dict(more))
+    return plan, _pooled_sizes(name, shape, plan, ceil_mode)
+
+
+def _pooled_sizes(name: str, shape: tuple[int, ...], plan: Pool, ceil_mode: bool) -> tuple[int, ...]:
     """How many windows fit; with ``ceil_mode`` also a last one that begins inside the input (or its left padding)."""
     sizes = []
-    for size, k, s, (before, after), d in zip(x.shape[2:], plan.kernel, plan.stride, plan.padding, plan.dilation):
+    for size, k, s, (before, after), d in zip(shape[1:], plan.kernel, plan.stride, plan.padding, plan.dilation):
         room = size + before + after - d * (k - 1) - 1
         n = (-(-room // s) if ceil_mode else room // s) + 1
         if ceil_mode and (n - 1) * s >= size + before:
             n -= 1
         sizes.append(n)
     if min(sizes) <= 0:
-        raise RuntimeError(f"{name}: Given input size: {list(x.shape[1:])}. Calculated output size: {sizes}. Output size is too small")
+        raise RuntimeError(f"{name}: Given input size: {list(shape)}. Calculated output size: {sizes}. Output size is too small")
     return tuple(sizes)
 
 
@@ -172,8 +194,8 @@ def _max_pool(name: str, n: int, input, kernel_size, stride, padding, dilation, 
     x = batched(name, input, n)
     if x.dtype.kind in "bc":
         raise refusal(name, x.dtype, "bc")
-    plan = _window(name, n, kernel_size, stride, padding, dilation, "max")
-    return _like_input(_max(x, plan, _pooled_sizes(name, x, plan, ceil_mode)), x, input)
+    plan, sizes = _planned(name, n, x, kernel_size, stride, padding, dilation, ceil_mode, "max")
+    return _like_input(_max(x, plan, sizes), x, input)
 
 
 def _max_family(n: int):
@@ -266,8 +288,9 @@ def _average_pool(name: str, n: int, input, kernel_size, stride, padding, ceil_m
         raise refusal(name, x.dtype, "bic")
     if divisor_override == 0:
         raise RuntimeError("divisor must be not zero")
-    plan = _window(name, n, kernel_size, stride, padding, 1, "average", count_padding=bool(count_include_pad), divisor=divisor_override)
-    return _like_input(_average(x, plan, _pooled_sizes(name, x, plan, ceil_mode)), x, input)
+    more = (("count_padding", bool(count_include_pad)), ("divisor", divisor_override))
+    plan, sizes = _planned(name, n, x, kernel_size, stride, padding, 1, ceil_mode, "average", more)
+    return _like_input(_average(x, plan, sizes), x, input)
 
 
 def _average_family(n: int):
