@@ -433,7 +433,7 @@ def test_dropout_refuses_what_is_no_probability():
 
 
 @pytest.mark.parametrize("dtype", FLOATS)
-@pytest.mark.parametrize("shape", [(1,), (10,), (3, 10), (0, 10)])
+@pytest.mark.parametrize("shape", [(1,), (10,), (3, 10), (0, 10), (20, 1), (31, 37)])
 def test_multinomial_with_replacement(shape, dtype):
     weights = torch.linspace(0.1, 2, math.prod(shape)).reshape(shape).to(torch_dtype(dtype))
     assert_same_stream(

@@ -333,15 +333,31 @@ def _check_multinomial(weights: np.ndarray, samples: int, replacement: bool, dty
         raise RuntimeError("invalid multinomial distribution (sum of probabilities <= 0)")
 
 
+_MANY_ROWS = 8  # fewer are searched one after the other
+
+
 def _multinomial_with_replacement(
     generator: Generator, rows: np.ndarray, samples: int, dtype: str
 ) -> np.ndarray:
     """Each uniform finds its slot in the cumulated weights of its row, normalised to end at one."""
     totals = rows.astype(np.float64 if dtype == "float64" else np.float32).cumsum(axis=1)
+    uniforms = unit_float64(generator, len(rows) * samples).reshape(-1, samples)
+    if len(rows) >= _MANY_ROWS:
+        return _slots(totals, uniforms)
     np.divide(totals, totals[:, -1:].copy(), out=totals)
     totals[:, -1] = 1
-    uniforms = unit_float64(generator, len(rows) * samples).reshape(-1, samples)
     return np.stack([np.searchsorted(row.astype(np.float64), u) for row, u in zip(totals, uniforms)])
+
+
+def _slots(totals: np.ndarray, uniforms: np.ndarray) -> np.ndarray:
+    """The first place of each row whose share of the last is not below the uniform, by bisection of all rows at once."""
+    low, high = np.zeros(uniforms.shape, np.int64), np.full(uniforms.shape, totals.shape[1] - 1)
+    last = totals[:, -1:]
+    for _ in range((totals.shape[1] - 1).bit_length()):
+        middle = (low + high) // 2
+        below = np.take_along_axis(totals, middle, 1) / last < uniforms
+        low, high = np.where(below, middle + 1, low), np.where(below, high, middle)
+    return low
 
 
 def _multinomial_without_replacement(
