@@ -19,12 +19,12 @@ import weakref
 from contextlib import contextmanager
 
 from ..compiler.graph import TraceError
+from ..runtime.forking import WINDOW, around_fork
 from .storage import Storage, check_inference, new_storage
 from .storage import thread as _thread
 
 LOCK = threading.RLock()
-if hasattr(os, "register_at_fork"):  # a child must not begin in the middle of another thread's recording
-    os.register_at_fork(before=LOCK.acquire, after_in_parent=LOCK.release, after_in_child=LOCK.release)
+around_fork(WINDOW, LOCK.acquire, LOCK.release, LOCK.release)  # a child must not begin in the middle of a record
 
 EAGER = os.environ.get("FLAMBEAU_EAGER", "0") not in ("", "0")
 # An instruction weighs 1, and 1 more for each MiB it writes. A window above the soft limit is run where its first instruction

@@ -21,6 +21,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 from flambeau.runtime import object_cache
+from flambeau.runtime.forking import COMPILER, around_fork
 
 if TYPE_CHECKING:
     import llvmlite.binding as llvm
@@ -122,8 +123,7 @@ _library_numbers = itertools.count()
 _trackers: list[llvm.ResourceTracker] = []
 
 # A fork while another thread compiles must not leave the child with a lock nobody will release.
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release)
+around_fork(COMPILER, _lock.acquire, _lock.release, _lock.release)
 
 
 def _vector_bytes(features: dict[str, bool]) -> int:

@@ -27,6 +27,7 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 from flambeau.runtime import jit, replay_ir, threads_ir
+from flambeau.runtime.forking import POOL, around_fork
 
 _WORD = 8
 _WORD_MASK = 2**64 - 1
@@ -504,5 +505,4 @@ def _before_fork() -> None:
         _finish_posted()
 
 
-if hasattr(os, "register_at_fork"):
-    os.register_at_fork(before=_before_fork, after_in_parent=_unlock, after_in_child=_forget_pool)
+around_fork(POOL, _before_fork, _unlock, _forget_pool)
