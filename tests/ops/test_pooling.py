@@ -172,3 +172,17 @@ def test_fractional_windows_for_given_samples(n, dtype):
         found.append([values.detach().numpy(), indices.numpy(), x.grad.numpy()])
     for theirs, ours in zip(*found):
         np.testing.assert_array_equal(ours, theirs)
+
+
+@pytest.mark.parametrize("sizes", [(8, 8), (4, 16), (16, 12), (32, 24), (5, 8), (2, 3)])
+def test_adaptive_means_of_regions_of_one_size(sizes):
+    array = np.random.default_rng(0).standard_normal((2, 3, 32, 24))
+    found = []
+    for lib in (torch, flambeau):
+        x = lib.tensor(array, requires_grad=True)
+        means = lib.nn.functional.adaptive_avg_pool2d(x, sizes)
+        (means * means).sum().backward()
+        found.append((means.detach().numpy(), x.grad.numpy(), means.grad_fn.name()))
+    for theirs, ours in zip(*[f[:2] for f in found]):
+        np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
+    assert found[0][2] == found[1][2]

@@ -66,8 +66,36 @@ _max = _primitive("max_pool_with_indices(Tensor input, any plan, any sizes)", _i
 _scatter = _primitive("scatter_planes(Tensor values, Tensor indices, any sizes)", _infer_scatter, _reference_scatter)
 _average = _primitive("avg_pool(Tensor input, any plan, any sizes)", _infer_sizes, _by(kernels.average_pool))
 _spread = _primitive("avg_pool_backward(Tensor grad, any plan, any sizes)", _infer_sizes, _by(kernels.average_pool_gradient))
-_adaptive = _primitive("adaptive_avg_pool(Tensor input, any sizes)", _infer_sizes, _by(kernels.adaptive_average))
-_adaptive_spread = _primitive("adaptive_avg_pool_backward(Tensor grad, any sizes)", _infer_sizes, _by(kernels.adaptive_average_gradient))
+
+
+def _adaptive_primitive(schema: str, kind: str, even, uneven):
+    """Regions of one size are the windows of an average pooling, computed by ``even``; others by ``uneven``."""
+
+    def infer(op, specs, values):
+        (spec,), (_, sizes) = specs, values
+        large, small = (spec.shape[2:], sizes) if kind == "average" else (sizes, spec.shape[2:])
+        return (dense(_outputs(spec.shape, sizes), spec.dtype, spec.device),), _regions_of_one_size(kind, large, small)
+
+    def reference(code, arrays, numbers):
+        return _by(uneven if code.extra is None else even)(code, arrays, numbers)
+
+    return _primitive(schema, infer, reference)
+
+
+_FILLS_VECTORS = 8  # the pooling kernels go along outputs; of few large regions NumPy's sums are faster
+
+
+def _regions_of_one_size(kind: str, large, small) -> Pool | None:
+    if small[-1] < _FILLS_VECTORS or any(m < 1 or n < 1 or n % m for n, m in zip(large, small)):
+        return None
+    sizes = tuple(n // m for n, m in zip(large, small))
+    return Pool(kind, sizes, sizes, ((0, 0),) * len(sizes), (1,) * len(sizes))
+
+
+_adaptive = _adaptive_primitive("adaptive_avg_pool(Tensor input, any sizes)", "average", kernels.average_pool, kernels.adaptive_average)
+_adaptive_spread = _adaptive_primitive("adaptive_avg_pool_backward(Tensor grad, any sizes)", "average gradient",
+                                       kernels.average_pool_gradient, kernels.adaptive_average_gradient)
+_adaptive.operator.node_name = lambda values: f"AdaptiveAvgPool{values[0].ndim - 2}DBackward0"
 
 
 def _gathered(planes: Tensor, indices: Tensor) -> Tensor:
