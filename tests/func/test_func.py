@@ -131,6 +131,15 @@ class TestForwardMode:
 
         same(lambda t, f: f.jvp(func(t), (t.tensor(X),), (t.tensor(X + 1),)))
 
+    @pytest.mark.parametrize("reduction", ["mean", "none"])
+    @pytest.mark.parametrize("name", ["cross_entropy", "nll_loss"])
+    def test_losses_of_classes(self, name, reduction):
+        def func(t):
+            return lambda x: getattr(t.nn.functional, name)(x, t.tensor(LABELS), reduction=reduction)
+
+        same(lambda t, f: f.jvp(func(t), (t.tensor(X),), (t.tensor(X + 1),)))
+        same(lambda t, f: f.hessian(lambda x: func(t)(x).sum())(t.tensor(X)))
+
     def test_a_copy_has_a_derivative_of_its_own(self):
         def func(x):
             y = x.expand(4, 3).clone()

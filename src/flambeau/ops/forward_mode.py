@@ -150,14 +150,17 @@ def push_forward(op: Operator, level: int, values):
     """The result of an operator with its derivative, by transposing the gradient."""
     pairs = [parts(t, level) for t in tensors_in(values)]
     primals = map_tensors(lambda t: parts(t, level)[0], values)
-    result = op(*primals)
-    outputs = [result] if isinstance(result, Tensor) else list(result)
+    # Of an operator that keeps results for backward alone, all are wanted here.
+    result = op(*primals) if op.visible is None else op.run_body(op.normalized(primals))
     if op.gradient_body is None:
-        return result
+        return op.shown(result)
+    outputs = [result] if isinstance(result, Tensor) else list(result)
     tangents = _tangents(op, primals, pairs, outputs, isinstance(result, Tensor))
     made = [_result(o, t, level) for o, t in zip(outputs, tangents)]
     if isinstance(result, Tensor):
         return made[0]
+    if op.visible is not None:
+        return op.shown(tuple(made))
     return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
 
 
