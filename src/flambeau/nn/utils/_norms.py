@@ -25,17 +25,18 @@ def as_matrix(weight: Tensor, dim: int) -> Tensor:
     """The slices of ``weight`` along ``dim`` as rows."""
     if dim != 0:
         weight = weight.movedim(dim, 0)
-    return weight.flatten(1)
+    return weight.flatten(1) if weight.dim() > 1 else weight.unsqueeze(1)
 
 
 @no_grad()
 def power_iteration(matrix: Tensor, u: Tensor, v: Tensor, steps: int, eps: float) -> None:
-    """Bring ``u`` and ``v``, in place, nearer to the singular vectors of the largest singular value."""
-    if steps == 0:
-        return
-    left, right = u, v
+    """Bring ``u``, then ``v``, in place, nearer to the singular vectors of the largest singular value.
+
+    To begin with ``v``, exchange the vectors and give the conjugate transpose of the matrix.
+    """
+    first, second = u, v
     for _ in range(steps):
-        left = F.normalize(ops.mv(matrix, right), dim=0, eps=eps)
-        right = F.normalize(ops.mv(matrix.mH, left), dim=0, eps=eps)
-    u.copy_(left)
-    v.copy_(right)
+        first = F.normalize(ops.mv(matrix, second), dim=0, eps=eps)
+        second = F.normalize(ops.mv(matrix.mH, first), dim=0, eps=eps)
+    u.copy_(first)
+    v.copy_(second)

@@ -72,17 +72,18 @@ class ParametrizationList(ModuleList):
         shape, dtype = original.shape, original.dtype
         with no_grad():
             start = self._invert_where_possible(original)
-        if not isinstance(start, (Tensor, Sequence)):
+        self.is_tensor = isinstance(start, Tensor)
+        if isinstance(start, Tensor):
+            self.ntensors = 1
+            self._register_one(original, start)
+        elif isinstance(start, Sequence):
+            self.ntensors = len(start)
+            self._register_several(original, start)
+        else:
             raise ValueError(
                 "'right_inverse' must return a Tensor or a Sequence of tensors (list, tuple...). "
                 f"Got {type(start).__name__}"
             )
-        self.is_tensor = isinstance(start, Tensor)
-        self.ntensors = 1 if self.is_tensor else len(start)
-        if self.is_tensor:
-            self._register_one(original, start)
-        else:
-            self._register_several(original, start)
         if not unsafe:
             _check_unchanged("unparametrized", shape, dtype, "parametrized", self())
 
@@ -321,15 +322,15 @@ def remove_parametrizations(module: Module, tensor_name: str, leave_parametrized
 def _left_behind(module: Any, tensor_name: str, leave_parametrized: bool) -> Tensor:
     """The tensor that a module has once its parametrizations are gone."""
     parametrizations = module.parametrizations[tensor_name]
+    if not leave_parametrized:
+        return parametrizations.original
     with no_grad():
-        value = getattr(module, tensor_name) if leave_parametrized else None
-    if not parametrizations.is_tensor:
-        trained = any(t.requires_grad for t in parametrizations._originals())
-        return Parameter(value) if trained else value
-    original = parametrizations.original
-    if value is not None:
-        _set_data(original, value)
-    return original
+        value = getattr(module, tensor_name)
+    if parametrizations.is_tensor:
+        _set_data(parametrizations.original, value)
+        return parametrizations.original
+    trained = any(original.requires_grad for original in parametrizations._originals())
+    return Parameter(value) if trained else value
 
 
 def type_before_parametrizations(module: Module) -> type:
