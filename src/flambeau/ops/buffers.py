@@ -10,8 +10,9 @@ from .. import dtypes
 from ..dtypes import get_default_dtype
 from ..lazy.spec import contiguous_strides
 from ..tensor import Tensor, from_array
-from .creation import empty_strided, finish, from_numpy, tensor
+from .creation import empty_strided, filled, finish, from_numpy, tensor
 from .dlpack import from_dlpack
+from .operator import operator
 from .registry import function
 
 
@@ -128,12 +129,17 @@ def vander(x, N=None, increasing=False):
 @function("linalg", name="vander")
 def linalg_vander(x, N=None):
     """The powers ``0 .. N - 1`` (default: as many as ``x`` is long) of each element, along a new last dimension."""
-    from .joining import cat
-
     x = x if x.ndim else x.reshape(1)
     columns = x.shape[-1] if N is None else N
     if columns <= 1:
         raise RuntimeError(f"linalg.vander: N must be greater than 1, but got {columns}")
+    return _powers(x, columns)
+
+
+@operator("linalg_vander(Tensor x, int columns)", namespace=None)
+def _powers(x, columns):
+    from .joining import cat
+
     work = dtypes.int64 if x.dtype.category < 2 else x.dtype
-    powers = x.to(work).unsqueeze(-1).expand(*x.shape, columns - 1).cumprod(-1)
-    return cat([x.new_ones((*x.shape, 1), dtype=work), powers], -1)
+    powers = x.to(work).unsqueeze(-1).expand((*x.shape, columns - 1)).cumprod(-1)
+    return cat([filled((*x.shape, 1), 1, work, x.device), powers], -1)
