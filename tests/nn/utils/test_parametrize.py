@@ -167,6 +167,21 @@ def test_transfer(kind):
     )
 
 
+def test_transfer_to_a_parametrized_module():
+    def transferred(lib):
+        parametrize = lib.nn.utils.parametrize
+        source, target = linear(lib, symmetric), linear(lib, lambda lib: of(lib, lambda x: 2 * x))
+        parametrize.transfer_parametrizations_and_params(source, target)
+        parametrize.register_parametrization(target, "weight", of(lib, lambda x: x + 1))
+        assert len(source.parametrizations.weight) == 1 and len(target.parametrizations.weight) == 3
+        assert type(target).__name__ == "ParametrizedLinear"
+        return target
+
+    ours, theirs = pair(transferred)
+    states_agree(ours, theirs)
+    training_agrees(ours, theirs, (2, 3))
+
+
 WRONG = {
     "shape": lambda lib: of(lib, lambda x: x[:2]),
     "dtype": lambda lib: of(lib, lambda x: x.double()),

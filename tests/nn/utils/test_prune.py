@@ -7,12 +7,12 @@ import pickle
 
 import numpy as np
 import pytest
-from tests.nn.utils.pairs import LIBS, errors_agree, pair, states_agree, torch, training_agrees
+from tests.nn.utils.pairs import LIBS, errors_agree, pair, states_agree, training_agrees
 
 import flambeau
 import flambeau.nn.utils.prune
 
-torch.nn.utils.prune = pytest.importorskip("torch.nn.utils.prune")
+pytest.importorskip("torch.nn.utils.prune")
 
 METHODS = {
     "identity": lambda p, m: p.identity(m, "weight"),

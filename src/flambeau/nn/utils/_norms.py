@@ -10,6 +10,8 @@ from .. import functional as F
 
 def norm_of_slices(v: Tensor, dim: int) -> Tensor:
     """The norm of each slice of ``v`` along ``dim``, with the other dims of size one; for -1 the norm of all, 0-dimensional."""
+    if not isinstance(v, Tensor):
+        raise TypeError(f"weight_norm: expected a tensor, but got {type(v).__name__}")
     axes = v.dim()
     if not -axes <= dim < axes:
         raise IndexError(f"Dimension out of range (expected to be in range of [{-axes}, {axes - 1}], but got {dim})")

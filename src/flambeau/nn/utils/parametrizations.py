@@ -9,7 +9,7 @@ from ... import dtypes, ops
 from ...autograd import no_grad
 from ...tensor import Tensor
 from .. import functional as F
-from ..modules import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..modules.module import Module
 from ._members import require_tensor
 from ._norms import as_matrix, norm_of_slices, power_iteration, scaled_to_norm

@@ -341,22 +341,27 @@ def type_before_parametrizations(module: Module) -> type:
 def transfer_parametrizations_and_params(from_module: Module, to_module: Module, tensor_name: str | None = None) -> Module:
     """Let ``to_module`` share the parametrized tensor of this name, or all, with ``from_module``, and return ``to_module``.
 
-    Parametrizations and originals are shared, not copied; tensors of these names that ``to_module`` had are dropped. Raises
-    KeyError for a tensor that is not parametrized.
+    Parametrizations and originals are shared, not copied. A plain tensor of this name that ``to_module`` had is dropped,
+    parametrizations of it stay and come first. Raises KeyError for a tensor that is not parametrized.
     """
     if not is_parametrized(from_module):
         return to_module
     source: Any = from_module
+    target: Any = to_module
     names = list(source.parametrizations) if tensor_name is None else [tensor_name]
     for name in names:
-        shared = copy.copy(source.parametrizations[name])
-        _drop(to_module, name)
-        _install(to_module, name, shared)
+        shared = source.parametrizations[name]
+        earlier = target.parametrizations[name] if is_parametrized(target, name) else ()
+        if name in target._parameters or name in target._buffers:
+            delattr(target, name)
+        _install(target, name, _sharing(shared, [*earlier, *shared]))
     return to_module
 
 
-def _drop(module: Any, name: str) -> None:
-    if is_parametrized(module, name):
-        del module.parametrizations[name]
-    elif name in module._parameters or name in module._buffers:
-        delattr(module, name)
+def _sharing(parametrizations: Any, modules: list[Module]) -> ParametrizationList:
+    """Another list of parametrizations, with the same originals."""
+    other = copy.copy(parametrizations)
+    other._parameters = dict(parametrizations._parameters)
+    other._buffers = dict(parametrizations._buffers)
+    other._modules = {str(i): module for i, module in enumerate(modules)}
+    return other

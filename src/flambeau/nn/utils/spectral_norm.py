@@ -8,7 +8,7 @@ from ... import ops
 from ...autograd import no_grad
 from ...tensor import Tensor
 from .. import functional as F
-from ..modules import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
+from ..modules.conv import ConvTranspose1d, ConvTranspose2d, ConvTranspose3d
 from ..modules.module import Module
 from ..parameter import Parameter
 from ._hooked import find_hook, refuse_second_hook, take_hook

@@ -38,8 +38,6 @@ class WeightNorm:
         refuse_second_hook(module, WeightNorm, name, "weight_norm")
         hook = WeightNorm(name, dim)
         weight = getattr(module, name)
-        if not isinstance(weight, Tensor):
-            raise TypeError(f"weight_norm: expected '{name}' to be a tensor, but got {type(weight).__name__}")
         norm = norm_of_slices(weight, hook.dim)
         del module._parameters[name]
         module.register_parameter(f"{name}_g", Parameter(norm.data))
