@@ -88,7 +88,9 @@ def test_skip_init_draws_nothing():
 def test_memory_formats(dims, memory_format):
     def strides(lib):
         nn = lib.nn
-        net = nn.Sequential(nn.Conv2d(2, 3, 2), nn.ConvTranspose2d(2, 3, 2), nn.Conv3d(2, 3, 2), nn.Conv1d(2, 3, 2), nn.Linear(2, 2))
+        net = nn.Sequential(
+            nn.Conv2d(2, 3, 2), nn.ConvTranspose2d(2, 3, 2), nn.Conv3d(2, 3, 2), nn.Conv1d(2, 3, 2), nn.Linear(2, 2)
+        )
         weights = list(net.parameters())
         convert = getattr(nn.utils, f"convert_conv{dims}d_weight_memory_format")
         assert convert(net, getattr(lib, memory_format)) is net
@@ -113,7 +115,9 @@ def test_functional_call():
 @pytest.mark.filterwarnings("ignore:.*functional_call:FutureWarning")
 @pytest.mark.parametrize("given, strict", [([{}], False), ({"weight": 3}, False), ({}, True)])
 def test_functional_call_errors(given, strict):
-    errors_agree(lambda lib: lib.nn.utils.stateless.functional_call(lib.nn.Linear(2, 2), given, lib.ones(1, 2), strict=strict))
+    errors_agree(
+        lambda lib: lib.nn.utils.stateless.functional_call(lib.nn.Linear(2, 2), given, lib.ones(1, 2), strict=strict)
+    )
 
 
 def test_functional_call_of_parametrized_modules():

@@ -41,7 +41,9 @@ def test_weight_norm_warns():
 
 
 @pytest.mark.parametrize("layer", LAYERS)
-@pytest.mark.parametrize("arguments", [{}, {"n_power_iterations": 3, "eps": 1e-6}, {"dim": 1}, {"name": "bias", "dim": 0}])
+@pytest.mark.parametrize(
+    "arguments", [{}, {"n_power_iterations": 3, "eps": 1e-6}, {"dim": 1}, {"name": "bias", "dim": 0}]
+)
 def test_spectral_norm(layer, arguments):
     make, shape = LAYERS[layer]
     name = arguments.get("name", "weight")
@@ -77,7 +79,12 @@ def test_metadata_has_the_version():
 def test_state_dicts_from_before_there_was_v():
     value = np.random.default_rng(0).standard_normal((4, 3)).astype(np.float32)
     left, singular, _ = np.linalg.svd(value)
-    state = {"weight_orig": value, "weight": value / singular[0], "weight_u": left[:, 0], "bias": np.zeros(4, "float32")}
+    state = {
+        "weight_orig": value,
+        "weight": value / singular[0],
+        "weight_u": left[:, 0],
+        "bias": np.zeros(4, "float32"),
+    }
     ours, theirs = pair(lambda lib: lib.nn.utils.spectral_norm(lib.nn.Linear(3, 4)))
     for lib, module in zip(LIBS, (ours, theirs)):
         module.load_state_dict({name: lib.tensor(array) for name, array in state.items()})

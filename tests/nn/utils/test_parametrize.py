@@ -155,7 +155,9 @@ def test_transfer(kind):
         source, target = linear(lib, kind), lib.nn.Linear(3, 3)
         assert lib.nn.utils.parametrize.transfer_parametrizations_and_params(source, target) is target
         assert target.parametrizations.weight[0] is source.parametrizations.weight[0]
-        for ours, theirs in zip(target.parametrizations.weight.parameters(), source.parametrizations.weight.parameters()):
+        for ours, theirs in zip(
+            target.parametrizations.weight.parameters(), source.parametrizations.weight.parameters()
+        ):
             assert ours is theirs
         return target
 
@@ -163,7 +165,9 @@ def test_transfer(kind):
     states_agree(ours, theirs)
     training_agrees(ours, theirs, (2, 3))
     errors_agree(
-        lambda lib: lib.nn.utils.parametrize.transfer_parametrizations_and_params(linear(lib, kind), lib.nn.ReLU(), "bias")
+        lambda lib: lib.nn.utils.parametrize.transfer_parametrizations_and_params(
+            linear(lib, kind), lib.nn.ReLU(), "bias"
+        )
     )
 
 

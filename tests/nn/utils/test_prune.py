@@ -110,7 +110,9 @@ def test_tensors_alone():
             method = lib.nn.utils.prune.L1Unstructured(amount)
             t = lib.tensor([4.0, -1.0, 3.0, 0.5])
             masked = method.prune(t, default_mask=lib.tensor([0.0, 1, 1, 1]))
-            results.append([method.prune(t).tolist(), masked.tolist(), method.prune(t, importance_scores=-1 / t).tolist()])
+            results.append(
+                [method.prune(t).tolist(), masked.tolist(), method.prune(t, importance_scores=-1 / t).tolist()]
+            )
         assert results[0] == results[1]
 
 
@@ -168,7 +170,9 @@ ERRORS = [
     lambda p, lib: p.remove(lib.nn.Linear(4, 3), "weight"),
     lambda p, lib: p.global_unstructured([], p.L1Unstructured, amount=1),
     lambda p, lib: p.global_unstructured([(lib.nn.Linear(4, 3), "bias")], p.LnStructured, amount=1, n=2),
-    lambda p, lib: p.global_unstructured([(lib.nn.Linear(4, 3), "bias")], p.L1Unstructured, importance_scores=3, amount=1),
+    lambda p, lib: p.global_unstructured(
+        [(lib.nn.Linear(4, 3), "bias")], p.L1Unstructured, importance_scores=3, amount=1
+    ),
     lambda p, lib: p.BasePruningMethod(),
     lambda p, lib: p.L1Unstructured(1).apply_mask(lib.nn.Linear(2, 2)),
     lambda p, lib: p.PruningContainer(3),

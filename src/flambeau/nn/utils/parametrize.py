@@ -147,12 +147,18 @@ class ParametrizationList(ModuleList):
         else:
             raise ValueError(f"'right_inverse' must return a sequence of tensors. Got {type(start).__name__}.")
         if len(values) != self.ntensors:
-            raise ValueError(f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got length {len(values)}.")
+            raise ValueError(
+                f"'right_inverse' must return a sequence of tensors of length {self.ntensors}. Got length {len(values)}."
+            )
         for i, (old, new) in enumerate(zip(self._originals(), values)):
             if not isinstance(new, Tensor):
-                raise ValueError(f"`right_inverse` must return a sequence of tensors. Got element {i} of type {type(new).__name__}")
+                raise ValueError(
+                    f"`right_inverse` must return a sequence of tensors. Got element {i} of type {type(new).__name__}"
+                )
             if new.dtype != old.dtype:
-                raise ValueError(f"Tensor {i} returned by `right_inverse` has dtype {new.dtype} while the original has {old.dtype}")
+                raise ValueError(
+                    f"Tensor {i} returned by `right_inverse` has dtype {new.dtype} while the original has {old.dtype}"
+                )
         return values
 
     def forward(self) -> Any:
@@ -222,7 +228,9 @@ def _deepcopy(self: Module, memo: dict) -> Module:
     return copied
 
 
-def register_parametrization(module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False) -> Module:
+def register_parametrization(
+    module: Module, tensor_name: str, parametrization: Module, *, unsafe: bool = False
+) -> Module:
     """Compute the parameter or buffer ``module.<tensor_name>`` by ``parametrization`` from now on, and return ``module``.
 
     What it was becomes ``module.parametrizations.<tensor_name>.original``. A further parametrization is applied to the result
@@ -338,7 +346,9 @@ def type_before_parametrizations(module: Module) -> type:
     return type(module).__bases__[0] if is_parametrized(module) else type(module)
 
 
-def transfer_parametrizations_and_params(from_module: Module, to_module: Module, tensor_name: str | None = None) -> Module:
+def transfer_parametrizations_and_params(
+    from_module: Module, to_module: Module, tensor_name: str | None = None
+) -> Module:
     """Let ``to_module`` share the parametrized tensor of this name, or all, with ``from_module``, and return ``to_module``.
 
     Parametrizations and originals are shared, not copied. A plain tensor of this name that ``to_module`` had is dropped,

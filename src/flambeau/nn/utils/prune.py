@@ -105,7 +105,9 @@ class BasePruningMethod(ABC):
         """
         scores = t if importance_scores is None else importance_scores
         if scores.shape != t.shape:
-            raise AssertionError(f"importance_scores should have the same shape as tensor t, got {scores.shape} vs {t.shape}")
+            raise AssertionError(
+                f"importance_scores should have the same shape as tensor t, got {scores.shape} vs {t.shape}"
+            )
         mask = ops.ones_like(t) if default_mask is None else default_mask
         return t * self.compute_mask(scores, default_mask=mask)
 
@@ -181,7 +183,9 @@ def _what_is_left(method: Any, mask: Tensor) -> Any:
     if kind != "structured":
         raise ValueError(f"Unrecognized PRUNING_TYPE {kind}")
     if not hasattr(method, "dim"):
-        raise AttributeError(f"Pruning methods of PRUNING_TYPE 'structured' need to have the attribute `dim`. {method} has none")
+        raise AttributeError(
+            f"Pruning methods of PRUNING_TYPE 'structured' need to have the attribute `dim`. {method} has none"
+        )
     dim = method.dim % mask.dim()
     others = [d for d in range(mask.dim()) if d != dim]
     return (slice(None),) * dim + (mask.sum(dim=others) != 0,)
@@ -303,7 +307,9 @@ class CustomFromMask(BasePruningMethod):
     def compute_mask(self, t: Tensor, default_mask: Tensor) -> Tensor:
         """Return the product of both masks. Raises AssertionError where their shapes differ."""
         if default_mask.shape != self.mask.shape:
-            raise AssertionError(f"default_mask shape {default_mask.shape} must match self.mask shape {self.mask.shape}")
+            raise AssertionError(
+                f"default_mask shape {default_mask.shape} must match self.mask shape {self.mask.shape}"
+            )
         return default_mask * self.mask.to(dtype=default_mask.dtype)
 
 
@@ -319,9 +325,7 @@ def random_unstructured(module: Module, name: str, amount: int | float) -> Modul
     return module
 
 
-def l1_unstructured(
-    module: Module, name: str, amount: int | float, importance_scores: Tensor | None = None
-) -> Module:
+def l1_unstructured(module: Module, name: str, amount: int | float, importance_scores: Tensor | None = None) -> Module:
     """Prune the ``amount`` elements (a float: that fraction) of smallest magnitude, and return ``module``."""
     L1Unstructured.apply(module, name, amount, importance_scores=importance_scores)
     return module
