@@ -63,3 +63,37 @@ def test_calls_with_other_parameters():
     assert module.weight is kept
     found = flambeau.func.grad(lambda p: flambeau.func.functional_call(module, p, flambeau.ones(2)).sum())(given)
     assert found["weight"].tolist() == [[1.0, 1.0]] and found["bias"].tolist() == [1.0]
+
+
+@pytest.mark.parametrize("name", ["foo", "0.foo", "9.weight", "", "0.training"])
+def test_names_that_are_no_parameters(name):
+    def run(lib):
+        net = lib.nn.Sequential(lib.nn.Linear(2, 2, bias=False))
+        with lib.no_grad():
+            net[0].weight.fill_(0.5)
+        try:
+            seen = lib.func.functional_call(net, {name: lib.ones(1)}, lib.ones(1, 2)).tolist()
+        except Exception as error:
+            seen = type(error).__name__
+        return seen, hasattr(net, "foo"), hasattr(net[0], "foo")
+
+    assert run(flambeau) == run(torch)
+
+
+def test_a_parametrized_tensor_is_assigned():
+    def run(lib):
+        class Double(lib.nn.Module):
+            def forward(self, x):
+                return x * 2
+
+            def right_inverse(self, x):
+                return x / 2
+
+        net = lib.nn.Linear(2, 2, bias=False)
+        with lib.no_grad():
+            net.weight.fill_(0.5)
+        lib.nn.utils.parametrize.register_parametrization(net, "weight", Double())
+        seen = lib.func.functional_call(net, {"weight": lib.full((2, 2), 3.0)}, lib.ones(1, 2)).tolist()
+        return seen, net.weight.tolist()
+
+    assert run(flambeau) == run(torch)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from contextlib import contextmanager
+from functools import partial
 from typing import Any
 
 from ..tensor import Tensor
@@ -20,7 +21,8 @@ def functional_call(
 ):
     """Call ``module`` with other tensors in place of its parameters and buffers, which it has back afterwards.
 
-    ``parameter_and_buffer_dicts``: one dictionary from names to tensors, or several, of disjoint names. What is not named stays.
+    ``parameter_and_buffer_dicts``: one dictionary from names to tensors, or several, of disjoint names. What is not named stays; a
+    name that the module has not is an attribute of it meanwhile.
     ``args`` is one argument or a tuple. ``tie_weights``: names of one tensor are replaced together. ``strict``: exactly the
     module's parameters and buffers must be named. Raises RuntimeError, TypeError or ValueError where that is not so.
     """
@@ -55,16 +57,35 @@ def _swapped(module, given: dict, tie_weights: bool, strict: bool):
     places = _places(module)
     _check_names(module, given, places, strict)
     chosen = _tied(given, places) if tie_weights else given
-    changed: list = []
+    undo: list = []
     try:
         for name, tensor in chosen.items():
+            if name not in places:
+                undo.append(_assigned(module, name, tensor))
+                continue
             holder, key = places[name]
-            changed.append((holder, key, holder[key]))
+            undo.append(partial(holder.__setitem__, key, holder[key]))
             holder[key] = tensor
         yield
     finally:
-        for holder, key, old in reversed(changed):
-            holder[key] = old
+        for restore in reversed(undo):
+            restore()
+
+
+def _assigned(module, name: str, tensor):
+    """Set an attribute that is no parameter or buffer (a parametrized tensor, say); gives what takes it back."""
+    prefix, _, key = name.rpartition(".")
+    if not key:
+        raise KeyError("functional_call: a tensor's name cannot be empty")
+    owner = module.get_submodule(prefix)
+    if not hasattr(owner, key):
+        setattr(owner, key, tensor)
+        return partial(delattr, owner, key)
+    old = getattr(owner, key)
+    if not isinstance(old, Tensor):
+        raise TypeError(f"functional_call: attribute `{key}` of {type(owner).__name__} is a {type(old).__name__}, not a torch.Tensor")
+    setattr(owner, key, tensor)
+    return partial(setattr, owner, key, old)
 
 
 def _places(module) -> dict:
@@ -88,12 +109,6 @@ def _check_names(module, given: dict, places: dict, strict: bool) -> None:
             raise RuntimeError(
                 f"Error(s) in loading state_dict for {type(module).__name__}: unexpected key(s): {unexpected}, missing key(s): {missing}."
             )
-    if unexpected:
-        name = unexpected[0]
-        raise AttributeError(
-            f"{type(module).__name__} has no attribute `{name.rpartition('.')[2]}` "
-            f"(for the name {name!r} given to functional_call)"
-        )
 
 
 def _tied(given: dict, places: dict) -> dict:
