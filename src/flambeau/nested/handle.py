@@ -13,6 +13,7 @@ from typing import Any
 from ..autograd.graph import edge_of
 from ..lazy.spec import spec as make_spec
 from ..ops.overrides import operators
+from ..ops.subclassing import NoStorage
 from ..ops.transformed import body_of, map_tensors, name_of, tensors_in
 from ..runtime import devices
 from ..tensor import Tensor
@@ -26,23 +27,6 @@ _ACTIVATIONS = frozenset(
 POINTWISE = frozenset(
     op.name for op in operators if getattr(op.reference, "__qualname__", "").startswith("map_reference")
 ) | _ACTIVATIONS
-
-
-class NoStorage:
-    """In the place of a storage: only the packed values have one."""
-
-    nbytes = -1  # of no spec: autograd never takes a nested gradient's memory over
-    inference = False
-
-    def __init__(self, values: Tensor):
-        self._values = values
-
-    @property
-    def version(self) -> int:
-        return self._values._storage.version
-
-    def __getattr__(self, name: str):
-        raise NotImplementedError("Cannot access the storage of a nested tensor: its values() have one")
 
 
 class NestedTensor(Tensor):
@@ -63,7 +47,7 @@ class NestedTensor(Tensor):
 
     @property
     def _storage(self):  # type: ignore[override]
-        return NoStorage(self._held)
+        return NoStorage(self._held, "Cannot access the storage of a nested tensor: its values() have one")
 
     @property
     def _autograd(self):

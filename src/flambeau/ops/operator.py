@@ -387,7 +387,7 @@ def _uint8():
 
 # -- making public functions -----------------------------------------------------------------------------------------
 
-_FAST = """
+_KNOWN = """
 def {name}({head}):
 {renaming}    rule = None
     try:
@@ -396,40 +396,29 @@ def {name}({head}):
         pass
     if rule is None:
         return call({values}{out_argument})
-{guard}{numbers}{record}
-    out_ = new(Tensor)
-    out_._storage = storage
-    out_._spec = rule.spec
-    out_._offset = 0
-    out_._autograd = None
+"""
+
+_RESULT = """    out_._autograd = None
     if rule.differentiable and state.enabled:
         {attach}
     return out_
 """
 
-_LAUNCH = """
-def {name}({head}):
-{renaming}    rule = None
-    try:
-        rule = rules[{key}]
-    except (KeyError, AttributeError, TypeError):
-        pass
-    if rule is None:
-        return call({values}{out_argument})
-{guard}    tensors = {tensors}
+_FAST = _KNOWN + """{guard}{numbers}{record}
+    out_ = new(Tensor)
+    out_._storage = storage
+    out_._spec = rule.spec
+    out_._offset = 0
+""" + _RESULT
+
+_LAUNCH = _KNOWN + """{guard}    tensors = {tensors}
     storages = record(rule.code, tensors)
     if not alone and not rule.single:
         return wrap(rule, tensors, (), storages)
-    number, spec, offset = rule.results[0]
     out_ = new(Tensor)
+    number, out_._spec, out_._offset = rule.results[0]
     out_._storage = storages[number]
-    out_._spec = spec
-    out_._offset = offset
-    out_._autograd = None
-    if rule.differentiable and state.enabled:
-        return rule.attach(rule, tensors, out_, (), storages)
-    return out_
-"""
+""" + _RESULT
 
 _GENERAL = """
 def {name}({head}):
@@ -465,7 +454,7 @@ def make_function(op: Operator, *, out: bool = False, variadic: str | None = Non
     fields["guard"] = f"    if out is not None:\n        return call({values}, out=out)\n" if out else ""
     if op.launches:
         scope |= {"wrap": op.wrap, "alone": op.visible == 1}
-        source = _LAUNCH.format(tensors=_present(op.parameters), **fields)
+        source = _LAUNCH.format(tensors=_present(op.parameters), attach="return rule.attach(rule, tensors, out_, (), storages)", **fields)
     else:
         source = _FAST.format(**_recording(op.parameters), **fields)
     return compile_function(source, name, scope, "ops", op.doc)

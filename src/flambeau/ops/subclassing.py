@@ -7,6 +7,27 @@ from ..tensor import Tensor, make
 from .overrides import DisableTorchFunctionSubclass
 
 
+class NoStorage:
+    """In the place of the storage of a tensor that is made of others (sparse, nested): who wants memory is refused.
+
+    Its version is that of ``values``, which it holds; ``refusal`` is the message of the NotImplementedError.
+    """
+
+    nbytes = -1  # of no spec: autograd never takes over the memory of such a gradient
+    inference = False
+
+    def __init__(self, values: Tensor, refusal: str):
+        self._values = values
+        self._refusal = refusal
+
+    @property
+    def version(self) -> int:
+        return self._values._storage.version
+
+    def __getattr__(self, name: str):
+        raise NotImplementedError(self._refusal)
+
+
 def _check_class(name: str, cls) -> None:
     if not (isinstance(cls, type) and issubclass(cls, Tensor)):
         raise TypeError(f"{name}(): cls must be a type that inherits from Tensor, got {cls!r}")

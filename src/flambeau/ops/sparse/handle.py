@@ -16,6 +16,7 @@ from ...lazy.spec import Size, contiguous_strides
 from ...lazy.spec import spec as make_spec
 from ...runtime import devices
 from ...tensor import Tensor, make
+from ..subclassing import NoStorage
 from ..transformed import Transformed, body_of, name_of
 
 RULES: dict[str, Callable] = {}
@@ -30,23 +31,6 @@ def rule(*names: str):
         return function
 
     return declare
-
-
-class NoStorage:
-    """In the place of a storage: a sparse tensor has none, so that whoever wants memory is refused."""
-
-    nbytes = -1  # of no spec: autograd never takes a sparse gradient's memory over
-    inference = False
-
-    def __init__(self, values: Tensor):
-        self._values = values
-
-    @property
-    def version(self) -> int:
-        return self._values._storage.version
-
-    def __getattr__(self, name: str):
-        raise NotImplementedError("Cannot access storage of SparseTensorImpl")
 
 
 class SparseTensor(Tensor):
@@ -79,7 +63,7 @@ class SparseTensor(Tensor):
     def _storage(self):
         found = self.__dict__.get("_nothing")
         if found is None or found._values is not self._held:
-            found = self._nothing = NoStorage(self._held)
+            found = self._nothing = NoStorage(self._held, "Cannot access storage of SparseTensorImpl")
         return found
 
     _offset = 0
