@@ -78,3 +78,15 @@ def test_native_dropout_of_a_transposed_tensor():
 
     for ours, theirs in zip(run(flambeau), run(torch)):
         assert ours.tolist() == theirs.tolist()
+
+
+@pytest.mark.parametrize("name", ["dropout", "alpha_dropout"])
+def test_a_0_dim_tensor_stays_one(name):
+    def run(lib):
+        lib.manual_seed(3)
+        return [getattr(lib.nn.functional, name)(lib.tensor(2.0), 0.5, training=True, inplace=inplace) for inplace in (False, True)]
+
+    for ours, theirs in zip(run(flambeau), run(torch)):
+        assert (ours.shape, ours.item()) == (theirs.shape, pytest.approx(theirs.item()))
+    ours, theirs = flambeau.native_dropout(flambeau.tensor(2.0), 0.5, True), torch.native_dropout(torch.tensor(2.0), 0.5, True)
+    assert [r.shape for r in ours] == [r.shape for r in theirs]

@@ -22,7 +22,7 @@ def _noise(input: Tensor, p: float, feature: bool = False) -> Tensor:
         return random.dropout_noise(random.default_generator, shape, p, input.dtype.name, feature)
 
     array = draw(tuple(input.shape)) if feature else drawn_like(input, draw)
-    return from_array(np.ascontiguousarray(narrow(array, input.dtype)), input.dtype)
+    return from_array(np.asarray(narrow(array, input.dtype), order="C"), input.dtype)
 
 
 def _check_probability(p: float, error=ValueError) -> None:
@@ -149,7 +149,7 @@ def _drop_alpha(input, p: float, train: bool, inplace: bool, feature: bool = Fal
         return random.bernoulli(random.default_generator, shape, 1 - p, input.dtype.name)
 
     array = draw((*shape[:2], *([1] * (len(shape) - 2)))) if feature else drawn_like(input, draw)
-    kept = from_array(np.ascontiguousarray(narrow(array, input.dtype)), input.dtype)
+    kept = from_array(np.asarray(narrow(array, input.dtype), order="C"), input.dtype)
     scale = ((_SATURATION * _SATURATION * p + 1) * (1 - p)) ** -0.5
     shift = (kept - 1) * (-_SATURATION * scale) + (-_SATURATION * scale * p)
     noise = kept * scale
@@ -205,5 +205,5 @@ def native_dropout(input, p: float, train: bool):
     if not input.numel() or not train:
         return input.clone(), ones(tuple(input.shape), dtype=dtypes.bool_)
     kept = drawn_like(input, lambda shape: random.bernoulli(random.default_generator, shape, 1 - p, "bool"))
-    mask = from_array(np.ascontiguousarray(kept), dtypes.bool_)
+    mask = from_array(np.asarray(kept, order="C"), dtypes.bool_)
     return _native_dropout(input, mask, 0.0 if p == 1 else 1.0 / (1.0 - p)), mask
