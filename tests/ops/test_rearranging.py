@@ -18,6 +18,22 @@ def test_flips():
     moves(lambda t, x: x.rot90(1, (1, 1)), ramp(2, 3))
 
 
+@pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "bool", "complex64"])
+def test_flips_inside_of_fused_loops(dtype):
+    torch = pytest.importorskip("torch")
+    array = np.random.default_rng(0).integers(-9, 9, (3, 5, 70))
+    for dims in ([0], [-1], [1, 2], [0, 1, 2]):
+        for step in (1, 2):
+            results = []
+            for lib in (flambeau, torch):
+                x = lib.tensor(array).to(getattr(lib, dtype))[..., ::step]
+                for _ in range(2):  # what comes again is compiled
+                    found = [x.flip(dims), (x.flip(dims) * x).flip(dims), x.flip(dims).sum(-1), x.mT.flip(dims)]
+                    found = [y.to(lib.complex64).tolist() for y in found]
+                results.append(found)
+            assert results[0] == results[1]
+
+
 def test_roll():
     moves(
         lambda t, x: (

@@ -12,7 +12,7 @@ from math import prod as count
 from .access import Pool, covers
 from .graph import Graph, Operation, View
 from .kernel import DTYPES, NARROW_FLOATS
-from .plans import Dot, Gather, Index, Map, Positions, Reduce
+from .plans import Dot, Flip, Gather, Index, Map, Positions, Reduce
 
 LOOP_DTYPES = DTYPES
 MAX_NODES = 96
@@ -151,6 +151,8 @@ class Group:
             return self._add_reduce(operation, plan)
         if plan.__class__ is Positions:
             return self._add_positions(operation)
+        if plan.__class__ is Flip:
+            return self._add_flip(operation, plan)
         return self._add_gather(operation, plan)
 
     def _level(self, shape) -> str | None:
@@ -238,6 +240,22 @@ class Group:
         self.produced[operation.outputs[0]] = Loaded(operation.outputs[0], 0, strides, "int64", "element", node)
         return True
 
+    def _add_flip(self, operation: Operation, plan: Flip) -> bool:
+        (view,), (result,) = operation.inputs, operation.code.outputs
+        level = self._level(result.shape)
+        if level is None:
+            return False
+        shape, strides, itemsize = view.spec.shape, view.spec.stride, view.spec.dtype.itemsize
+        last = sum((shape[d] - 1) * strides[d] for d in plan.dims)
+        backwards = tuple(-step if d in plan.dims else step for d, step in enumerate(strides))
+        source = View(view.value, view.offset + last * itemsize, _Spread(shape, backwards, view.spec.dtype))
+        node = self.resolve(source, shape, level)
+        if node is None:
+            return False
+        made = self.domain_strides(result, shape, level)
+        self.produced[operation.outputs[0]] = Loaded(operation.outputs[0], 0, made, result.dtype.name, level, node)
+        return True
+
     def _add_gather(self, operation: Operation, plan: Gather | Index) -> bool:
         source, *indices = operation.inputs
         shape = operation.code.outputs[0].shape
@@ -308,7 +326,7 @@ def fusible(operation: Operation, supported) -> bool:
     """Whether a loop nest can compute the operation; ``supported(op, dtype)`` asks the target."""
     code = operation.code
     plan = code.extra
-    if plan.__class__ not in (Map, Reduce, Gather, Index):
+    if plan.__class__ not in (Map, Reduce, Gather, Index, Flip):
         return False
     if any(v.spec.dtype.name not in LOOP_DTYPES for v in operation.inputs) or any(s.dtype.name not in LOOP_DTYPES for s in code.outputs):
         return False
@@ -316,6 +334,8 @@ def fusible(operation: Operation, supported) -> bool:
         return plan.compute.name in LOOP_DTYPES and (plan.op == "identity" or supported(plan.op, plan.compute.name))
     if plan.__class__ is Reduce:
         return bool(plan.dims) or not operation.inputs[0].spec.ndim
+    if plan.__class__ is Flip:
+        return operation.inputs[0].spec.numel > 0
     return all(v.spec.dtype.name in ("int64", "int32") and v.spec.numel for v in operation.inputs[1:])
 
 

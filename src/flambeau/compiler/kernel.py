@@ -60,6 +60,8 @@ COSTLY = frozenset(
     ]
 )
 
+_INNER = ("contiguous", "broadcast", "reversed", "strided")
+
 # What handles the 16-bit floats, which nothing computes with.
 _MOVES = frozenset(("load", "store", "gather", "cast", "where"))
 
@@ -72,7 +74,8 @@ class Arg:
     """A block of memory that a kernel reads or writes.
 
     ``level`` "element": one number for each element of the space; "row": one for each result of a reduction.
-    ``inner`` tells its stride along the inner dim: one element, zero, or anything (given at run time).
+    ``inner`` tells its stride along the inner dim: one element, zero, minus one element (what is read only), or anything (given at
+    run time).
     """
 
     dtype: str
@@ -304,13 +307,12 @@ def _check_arg(position: int, arg: Arg) -> None:
     _check_dtype(f"argument {position}", arg.dtype)
     if arg.level not in ("element", "row"):
         raise ValueError(f"kernel: argument {position}: expected level 'element' or 'row', got {arg.level!r}")
-    if arg.inner not in ("contiguous", "broadcast", "strided"):
+    if arg.inner not in _INNER:
         raise ValueError(
-            f"kernel: argument {position}: expected inner 'contiguous', 'broadcast' or 'strided', "
-            f"got {arg.inner!r}"
+            f"kernel: argument {position}: expected inner {', '.join(map(repr, _INNER))}, got {arg.inner!r}"
         )
-    if arg.write and arg.level == "element" and arg.inner == "broadcast":
-        raise ValueError(f"kernel: argument {position} is written, and so cannot be broadcast")
+    if arg.write and arg.level == "element" and arg.inner in ("broadcast", "reversed"):
+        raise ValueError(f"kernel: argument {position} is written, and so cannot be {arg.inner}")
 
 
 def _check_node(kernel: Kernel, position: int, node: Node) -> None:

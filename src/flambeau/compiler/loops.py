@@ -119,7 +119,7 @@ class _Builder:
         """The dims from the slowest to the fastest, by the first operand that has them all."""
         for strides in self._places():
             if all(strides[d] for d in dims):
-                return sorted(dims, key=lambda d: -strides[d])
+                return sorted(dims, key=lambda d: -abs(strides[d]))
         return dims
 
     def _merged(self, dims: list[int], reduced: set[int]) -> list[tuple[int, tuple[int, ...]]]:
@@ -290,6 +290,8 @@ class _Builder:
             outer, item = self.partial_strides, size
         has_inner = level == "element" or self.mode == "column"
         kind = "contiguous" if inner == size else "broadcast" if inner == 0 else "strided"
+        if inner == -size and not write and not gather:
+            kind = "reversed"
         if not has_inner:
             kind, inner = "broadcast", 0
         if write and kind == "broadcast" and has_inner:

@@ -56,6 +56,12 @@ class Index(NamedTuple):
     wrap: bool
 
 
+class Flip(NamedTuple):
+    """The input with the dimensions ``dims`` read backwards."""
+
+    dims: tuple[int, ...]
+
+
 class Convolution(NamedTuple):
     """Correlation of ``(batch, channels, *sizes)`` with ``(out channels, channels / groups, *kernel)``, computed in ``dtype``.
 

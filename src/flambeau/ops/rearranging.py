@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from typing import NamedTuple
 
 import numpy as np
 
 from .. import dtypes
+from ..compiler.plans import Flip
 from ..lazy.spec import dense
 from ..tensor import Tensor, from_array, wrap_dim
 from .copying import _contiguous, raw_copy
@@ -19,12 +19,6 @@ from .reshaping import reshaped, sizes
 from .schema import spread
 from .slicing import view_at, whole
 from .views import _expand, transpose
-
-
-class Flip(NamedTuple):
-    """The input with the dimensions ``dims`` read backwards."""
-
-    dims: tuple[int, ...]
 
 
 def _infer_flip(op, specs, values):

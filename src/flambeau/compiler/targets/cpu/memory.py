@@ -96,11 +96,20 @@ class Memory:
             if arg.inner == "strided":
                 addresses = self._lanes_at(position, pointer, block, copy)
                 loaded.append(self.b.gather(type, addresses, block.mask))
+            elif arg.inner == "reversed":
+                loaded.append(self._load_backwards(arg, pointer, block, copy))
             else:
                 loaded.append(
                     self.b.load(type, self._contiguous_at(arg, pointer, block, copy), mask=block.mask)
                 )
         return [self._from_memory(value, arg.dtype) for value in loaded]
+
+    def _load_backwards(self, arg: Arg, pointer: Value, block: Block, copy: int) -> Value:
+        """A vector whose first lane lies at the highest address."""
+        b, size, order = self.b, size_of(arg.dtype), range(self.count - 1, -1, -1)
+        last = b.gep(b.gep(pointer, b.sub(b.i64(0), block.offsets[size])), -(copy * self.count + self.count - 1) * size)
+        mask = None if block.mask is None else b.shuffle(block.mask, None, order)
+        return b.shuffle(b.load(vector(memory_type(arg.dtype), self.count), last, mask=mask), None, order)
 
     def store(self, position: int, pointer: Value, block: Block, copy: int, value: Value) -> None:
         """Write one number, or one vector of a block."""
