@@ -86,17 +86,23 @@ class InplaceOperator(Operator):
             return target
         if forward.saved is None:
             prepare(forward)
+        kept = before_write(target) if 0 in forward.saved else None
+        if kept is not None and kept._spec.stride != target._spec.stride:
+            forward = functional.find((kept, *values[1:]))  # backward reads the copy, whose strides are not the target's
+            if forward.saved is None:
+                prepare(forward)
         tensors, numbers = functional.split(values)
         edges = tuple([edge_of(t) if t._spec.requires_grad else None for t in tensors])
-        saved = [None if i < 0 else make_saved(tensors[i]) if i else before_write(target) for i in forward.saved]
+        saved = [None if i < 0 else make_saved(tensors[i]) if i else kept for i in forward.saved]
         versions = [None if t is None else t._storage.version for t in saved]
         if rule.direct:
             self._copy_back(values)
         else:
             record(rule.code, tensors, numbers)
-        saved = [make(target._storage, target._spec.plain, target._offset) if t is None else t for t in saved]
+        written = saved_result(target, forward.spec) if None in saved else None
+        saved = [written if t is None else t for t in saved]
         node = new_node(forward, edges, saved, numbers)
-        node.versions = [target._storage.version if v is None else v for v in versions]
+        node.versions = [written._storage.version if v is None else v for v in versions]
         rebase(target, (node, 0))
         return target
 
@@ -110,6 +116,16 @@ def before_write(target: Tensor) -> Tensor:
         kept._spec = kept._spec.with_grad(True)
         kept._autograd = Meta(*edge)
     return kept
+
+
+def saved_result(target: Tensor, spec) -> Tensor:
+    """The target as backward reads it; a copy where the result of the functional form has other strides or another dtype."""
+    shown = make(target._storage, target._spec.plain, target._offset)
+    if target._spec.stride == spec.stride and target._spec.dtype is spec.dtype:
+        return shown
+    from .copying import raw_copy
+    from .creation import uninitialized
+    return raw_copy(uninitialized(spec), shown)
 
 
 def make_saved(tensor):
