@@ -82,6 +82,20 @@ def test_saved_tensors_go_through_their_hooks():
     assert x.grad.item() == pytest.approx(7.389056)
 
 
+def test_what_the_unpack_hook_gives_takes_its_place_in_the_graph():
+    x = ft.tensor([0.5, 2.0], requires_grad=True)
+
+    def second(function):
+        (first,) = ft.autograd.grad(function(x).sum(), x, create_graph=True)
+        return ft.autograd.grad(first.sum(), x)[0].tolist()
+
+    def hooked(x):
+        with graph.saved_tensors_hooks(lambda t: t.detach().clone(), lambda t: t):
+            return (x * x).exp() * x
+
+    assert second(hooked) == pytest.approx(second(lambda x: (x * x).exp() * x))
+
+
 def test_a_saved_tensor_must_stay_as_it_was():
     x = ft.tensor([2.0], requires_grad=True)
     y = x * 1

@@ -14,7 +14,8 @@ from .mode import state
 class _Run:
     """One backward pass."""
 
-    __slots__ = ("create_graph", "keep_graph", "wanted", "answers", "pending", "given", "start", "incoming", "needed", "roots")
+    __slots__ = ("create_graph", "keep_graph", "wanted", "answers", "pending", "given", "start", "incoming", "needed", "roots",
+                 "__weakref__")
 
     def __init__(self, create_graph: bool, keep_graph: bool, wanted: dict | None, foreign: set):
         self.create_graph = create_graph

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ..tensor import make
+from .graph import Meta, edge_of
 from .mode import no_grad
 
 stack: list = []
@@ -48,22 +50,30 @@ class saved_tensors_hooks:
 
 
 class Packed:
-    """Saved tensors after their pack hook."""
+    """Saved tensors after their pack hook, and their places in the graph, which what hooks give back takes again."""
 
-    __slots__ = ("packed", "hook")
+    __slots__ = ("packed", "hook", "edges")
 
     def __init__(self, tensors):
         self.hook = stack[-1]
+        self.edges = [edge_of(t) for t in tensors]
         with no_grad():
             self.packed = [self.hook.pack_hook(t) for t in tensors]
 
     def unpack(self) -> list:
         """The tensors, by the unpack hook."""
-        tensors = [self.hook.unpack_hook(p) for p in self.packed]
-        for t in tensors:
-            if not hasattr(t, "_storage"):
-                raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(t).__name__}")
-        return tensors
+        return [self._unpacked(p, edge) for p, edge in zip(self.packed, self.edges)]
+
+    def _unpacked(self, packed, edge):
+        tensor = self.hook.unpack_hook(packed)
+        if not hasattr(tensor, "_storage"):
+            raise TypeError(f"Output of saved tensor unpack_hook expected to be a Tensor but got result of type {type(tensor).__name__}")
+        if edge is None or tensor._spec.override or edge_of(tensor) == edge:
+            return tensor
+        placed = make(tensor._storage, tensor._spec.with_grad(True), tensor._offset)
+        node, nr = edge
+        placed._autograd = node if node.__class__ is Meta else Meta(node, nr)
+        return placed
 
     def __len__(self) -> int:
         return len(self.packed)
