@@ -175,8 +175,10 @@ def test_context_fn_surrounds_both_computations():
     @contextlib.contextmanager
     def note(name):
         seen.append(name)
-        yield
-        seen.append("end of " + name)
+        try:
+            yield
+        finally:
+            seen.append("end of " + name)
 
     x = vector()
     y = checkpoint(flambeau.sin, x, use_reentrant=False, context_fn=lambda: (note("first"), note("second")))
