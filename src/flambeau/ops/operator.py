@@ -120,7 +120,7 @@ class Operator:
             return result
         if self.exact_out and isinstance(out, Tensor) and out.dtype is not result.dtype:
             raise RuntimeError(f"{self.name}(): Expected out tensor to have dtype {result.dtype}, but got {out.dtype} instead")
-        return overrides.write_out(self.name, result, out)
+        return overrides.write_out(self.name, result, out, self.split(values)[0])
 
     def known(self, values) -> Rule | None:
         """The rule of a call whose arguments are already in the form of a signature that was seen."""

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import functools
 import threading
+import warnings
 
+from ..autograd.mode import state
 from ..dtypes import SCALAR_NAMES
-from ..lazy.spec import Spec
+from ..lazy.spec import Spec, contiguous_strides
+from ..lazy.window import user_line
 from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass
 from .schema import NUMPY_NAMES
 
@@ -216,12 +219,16 @@ def _convert(result, cls):
 Tensor.__torch_function__ = classmethod(default_torch_function)
 
 
-def write_out(name: str, result, out):
-    """Store a result in the tensors given as ``out=`` (resized when empty); gives ``out``."""
+def write_out(name: str, result, out, inputs=()):
+    """Store a result in the tensors given as ``out=``; gives ``out``.
+
+    Another shape is resized to the result's, with a ``UserWarning`` where elements are lost. ``RuntimeError`` where the dtype
+    cannot hold the result, where ``out`` shares a part of its memory with one of ``inputs``, and under gradients.
+    """
     if isinstance(result, tuple):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):
             raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
-        written = [write_out(name, r, o) for r, o in zip(result, out)]
+        written = [write_out(name, r, o, inputs) for r, o in zip(result, out)]
         return type(result)(*written) if hasattr(result, "_fields") else type(result)(written)
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
@@ -230,13 +237,30 @@ def write_out(name: str, result, out):
         raise RuntimeError(f"result type {_scalar_name(result.dtype)} can't be cast to the desired output type {_scalar_name(out.dtype)}")
     if result.device != out.device:
         raise RuntimeError(f"{name}(): expected out= on device {result.device}, got {out.device}")
-    if out.requires_grad or result.requires_grad:
+    if state.enabled and (out.requires_grad or result.requires_grad):
         raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, "
                            "but one of the arguments requires grad.")
     if out.shape != result.shape:
-        out.resize_(result.shape)
+        _resize_out(out, result)
+    if inputs:
+        from .inplace import check_overlap
+        check_overlap(name, out, inputs)
     out.copy_(result)
     return out
+
+
+def _resize_out(out: Tensor, result: Tensor) -> None:
+    """Give ``out`` the shape of ``result`` and its order in memory."""
+    from .promotion import _dense_memory
+    from .storages import restride
+    if out.numel():
+        place = user_line().rpartition(":")
+        warnings.warn_explicit(
+            f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match the "
+            f"required output shape {list(result.shape)}. This behavior is deprecated, and in a future PyTorch release outputs "
+            "will not be resized unless they have zero elements. You can explicitly reuse an out tensor t by resizing it, "
+            "inplace, to zero elements with t.resize_(0).", UserWarning, place[0], int(place[2]))
+    restride(out, result.shape, result.stride() if _dense_memory(result._spec) else contiguous_strides(result.shape), out._offset)
 
 
 def _scalar_name(dtype) -> str:

@@ -291,7 +291,7 @@ def resize_storage(storage: Storage, nbytes: int) -> None:
     storage.buffer, storage.nbytes = buffer, nbytes
 
 
-def _restride(tensor: Tensor, shape: tuple, stride: tuple, offset: int = 0) -> Tensor:
+def restride(tensor: Tensor, shape: tuple, stride: tuple, offset: int = 0) -> Tensor:
     """Show ``shape`` of the tensor's storage, which grows where it is too small."""
     check_inference(tensor._storage)
     itemsize = tensor.dtype.itemsize
@@ -315,7 +315,7 @@ def resize_(self, *sizes, size=None, memory_format=devices.contiguous_format):
     shape = check_size("resize_", spread(sizes) if size is None else size)
     if shape == self.shape and memory_format in (devices.contiguous_format, devices.preserve_format):
         return self
-    return _restride(self, shape, _strides_in(shape, memory_format), self._offset)
+    return restride(self, shape, _strides_in(shape, memory_format), self._offset)
 
 
 def _strides_in(shape: tuple, memory_format) -> tuple:
@@ -362,7 +362,7 @@ def set_(self, source=None, storage_offset=0, size=None, stride=None):
 def _show(tensor: Tensor, storage: Storage, shape: tuple, stride: tuple, offset: int) -> Tensor:
     check_inference(tensor._storage)
     tensor._storage = storage
-    return _restride(tensor, shape, stride, offset)
+    return restride(tensor, shape, stride, offset)
 
 
 export("torch", "set_", set_)
