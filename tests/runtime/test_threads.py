@@ -550,6 +550,26 @@ print(list(out) == [3] * 64)
         assert run_python(code) == "False None"
 
 
+def test_a_strip_runs_its_items_of_all_launches_in_order(num_threads):
+    """Strip s is the item s of every launch that has one."""
+    strips = 5
+    first, first_at = words(strips)
+    second, second_at = words(strips)
+    launches = [
+        Launch(kernel("put"), [first_at, 7], strips),
+        Launch(kernel("put"), [first_at, 9], 1),
+        Launch(kernel("shift"), [second_at, first_at, 1], 1),  # second[0] = first[0] + 1
+        Launch(kernel("put"), [Base(0), 3], strips),
+    ]
+    program = Program([Phase(launches, strips=strips), Phase([Launch(kernel("put"), [second_at + 8, 4])], False)], bases=1)
+    third, third_at = words(strips)
+    for _ in range(50):
+        program.run([third_at])
+    assert first.tolist() == [9, 7, 7, 7, 7]
+    assert second.tolist() == [10, 4, 0, 0, 0]
+    assert third.tolist() == [3] * strips
+
+
 @pytest.mark.parametrize("architecture", ["x86_64", "aarch64", "riscv64", "powerpc64le"])
 def test_the_pool_compiles_for_every_architecture(architecture):
     llvm = pytest.importorskip("llvmlite.binding")

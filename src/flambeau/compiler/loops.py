@@ -11,7 +11,7 @@ from .kernel import COSTLY, SMALL_FLOATS, Arg, Kernel, Node
 ITEM_ELEMENTS = 32768  # what one item of a parallel phase covers at least ...
 COSTLY_ITEM_ELEMENTS = 8192  # ... where an element costs little, or much
 MAX_ITEMS = 64
-_SIZES = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "float32": 4, "int64": 8, "float64": 8,
+SIZES = {"bool": 1, "uint8": 1, "int8": 1, "int16": 2, "float16": 2, "bfloat16": 2, "int32": 4, "float32": 4, "int64": 8, "float64": 8,
           **dict.fromkeys(SMALL_FLOATS, 1)}
 
 
@@ -197,7 +197,7 @@ class _Builder:
         self.outer, self.middle, self.inner, self.mode = outer, [], inner, "row"
         split = "outer" if outer else "inner"
         rows = count([s for s, _ in outer])
-        self.partial_strides = _contiguous_bytes([s for s, _ in outer], _SIZES[dtype])
+        self.partial_strides = _contiguous_bytes([s for s, _ in outer], SIZES[dtype])
         nodes = self._nodes(split)
         kernel = Kernel(len(outer), 0, "row", split, tuple(self.args), tuple(self._scalar_dtypes()), nodes)
         chunk, items = self._chunks(split, rows, inner[0], 1)
@@ -205,7 +205,7 @@ class _Builder:
                      tuple(self._scalar_bindings()), tuple(self.sites))
         n = rows if outer else items
         second = self._combine(kind, dtype, final, n)
-        return Partial(first, second, n, n * _SIZES[dtype])
+        return Partial(first, second, n, n * SIZES[dtype])
 
     def _combine(self, kind: str, dtype: str, final: Loaded, n: int) -> Nest:
         nodes = [Node("load", dtype, (), 0), Node("reduce", dtype, (0,), kind)]
@@ -214,7 +214,7 @@ class _Builder:
         nodes.append(Node("store", final.dtype, (len(nodes) - 1,), 1))
         args = (Arg(dtype), Arg(final.dtype, "row", "broadcast", True))
         kernel = Kernel(0, 0, "row", "outer", args, (), tuple(nodes))
-        bindings = (Binding(PARTIAL, 0, (), (), _SIZES[dtype], 0, ()), Binding(final.value, final.offset, (), (), 0, 0, ()))
+        bindings = (Binding(PARTIAL, 0, (), (), SIZES[dtype], 0, ()), Binding(final.value, final.offset, (), (), 0, 0, ()))
         return Nest(kernel, (), (), n, 1, 1, 1, bindings, (), ())
 
     # -- nodes -------------------------------------------------------------------------------------------------------
@@ -281,7 +281,7 @@ class _Builder:
         found = self.arg_index.get(key)
         if found is not None:
             return found
-        size = _SIZES[dtype]
+        size = SIZES[dtype]
         outer = tuple(strides[members[-1]] * size for _, members in self.outer)
         middle = tuple(strides[members[-1]] * size for _, members in self.middle) if level == "element" else ()
         inner = strides[self.inner[1][-1]] * size if self.inner else 0

@@ -84,7 +84,7 @@ def _settle(grad=None) -> None:
     """Run what is pending, so that a piece of a sequence is a program of its own, forward and backward: pieces of one length share
     it, whatever surrounds them."""
     if not _window.current.tracing:
-        _window.run()
+        _window.run(behind=True)
 
 
 def _in_one_dtype(name: str, x: Tensor, state, group: _Weights):

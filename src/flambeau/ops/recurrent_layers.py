@@ -111,8 +111,11 @@ def recurrent_layer(x, state, weight, bias, projection, present, kind, reverse):
     """
     cell, steps = CELLS[kind], x.shape[0]
     states, shares = [()] * steps, [()] * steps
+    into_gates = weight.t().contiguous()  # once, not in each of the products
     for t in _order(steps, reverse):
-        shares[t] = linear(state[0], weight, bias)
+        shares[t] = matmul(state[0], into_gates)
+        if bias is not None:
+            shares[t] = shares[t] + bias
         new = cell.step(x[t], shares[t], state)
         if projection is not None:
             new = (linear(new[0], projection), *new[1:])
@@ -159,7 +162,9 @@ def _walk_back(grads, saved, before) -> _Backward:
         to_shares[t] = to_share if grads[-1] is None else to_share + grads[-1][t]
         through = (_added(to_state[0], matmul(to_shares[t], saved.weight)), *to_state[1:])
         carried = through if saved.present is None else tuple([_added(a, b) for a, b in zip(through, kept)])
-    return _Backward(stack(to_x), stack(to_shares), stack(to_hidden), carried)
+    all_x = stack(to_x)
+    all_shares = all_x if all(x is share for x, share in zip(to_x, to_shares)) else stack(to_shares)
+    return _Backward(all_x, all_shares, stack(to_hidden), carried)
 
 
 def _weight_gradient(grad, factor):

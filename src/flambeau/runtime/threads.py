@@ -119,11 +119,13 @@ class Launch(NamedTuple):
 class Phase(NamedTuple):
     """Launches whose items are independent of each other: in parallel, or one after the other on the caller.
 
-    A phase starts when the one before has ended. Serial items run in order, as thread 0.
+    A phase starts when the one before has ended. Serial items run in order, as thread 0. With ``strips``, what is independent of
+    each other is as many strips: strip ``s`` is the item ``s`` of every launch that has one, in order, on one thread.
     """
 
     launches: Sequence[Launch]
     parallel: bool = True
+    strips: int = 0
 
 
 class Program:
@@ -256,7 +258,7 @@ def _lay_out(phases: Sequence[Phase], bases: int, scalars: int) -> array.array[i
         "relocations": 3 * len(relocated),
         "replacements": 2 * len(replaced),
         "phases": replay_ir.PHASE_WORDS * len(phases),
-        "tables": sum(3 * _items(phase) for phase in phases if _has_table(phase)),
+        "tables": sum(_table_words(phase) for phase in phases),
     }
     block = array.array("Q", bytes(_WORD * sum(sizes.values())))
     at = {}
@@ -289,20 +291,41 @@ def _phase_words(phases: Sequence[Phase], args: int, table: int) -> list[int]:
             words += [*head, table + _WORD * len(tables), 0, 0]
         else:
             words += [*head, 0, phase.launches[0].function, args]
+        rows = []
         for launch in phase.launches:
-            if _has_table(phase):
-                for item in range(launch.items):
-                    tables += [launch.function, args, item]
+            rows += [(launch.function, args, item) for item in range(launch.items)]
             args += _WORD * len(launch.cells)
+        if phase.strips:
+            tables += _strip_words(rows, phase.strips, table + _WORD * len(tables))
+        elif _has_table(phase):
+            tables += [word for row in rows for word in row]
     return words + tables
 
 
+def _strip_words(rows: list[tuple[int, int, int]], strips: int, table: int) -> list[int]:
+    """A row for each strip; behind them what the strips are made of: a number of rows, then the rows."""
+    run_strip = _native().run_strip
+    heads: list[int] = []
+    bodies: list[int] = []
+    for strip in range(strips):
+        own = [row for row in rows if row[2] == strip]
+        heads += [run_strip, table + _WORD * (3 * strips + len(bodies)), 0]
+        bodies += [len(own), *(word for row in own for word in row)]
+    return heads + bodies
+
+
 def _has_table(phase: Phase) -> bool:
-    return len(phase.launches) != 1
+    return len(phase.launches) != 1 or phase.strips > 0
+
+
+def _table_words(phase: Phase) -> int:
+    if phase.strips:
+        return 4 * phase.strips + 3 * sum(launch.items for launch in phase.launches)
+    return 3 * _items(phase) if _has_table(phase) else 0
 
 
 def _items(phase: Phase) -> int:
-    return sum(launch.items for launch in phase.launches)
+    return phase.strips or sum(launch.items for launch in phase.launches)
 
 
 def _check_indices(kind: str, count: int, indices: Iterator[int]) -> None:
@@ -316,7 +339,7 @@ def _address(block: array.array[int]) -> int:
 
 
 class _Native(NamedTuple):
-    """The generated functions. ``worker`` is an address, 0 where there are no threads (and so no pool)."""
+    """The generated functions. ``worker`` and ``run_strip`` are addresses, ``worker`` is 0 where there are no threads (and so no pool)."""
 
     replay: Callable[[ctypes.c_void_p], None]
     parallel_call: Callable[[int, int, int], None]
@@ -325,6 +348,7 @@ class _Native(NamedTuple):
     post: Callable[[ctypes.c_void_p], None]
     attend: Callable[[int], None]
     worker: int
+    run_strip: int
 
 
 @functools.cache
@@ -344,6 +368,7 @@ def _native() -> _Native:
         post=one_pointer(addresses.get("post", 0)),
         attend=ctypes.CFUNCTYPE(None, ctypes.c_int64)(addresses.get("attend", 0)),
         worker=addresses.get("worker", 0),
+        run_strip=addresses["run_strip"],
     )
 
 

@@ -74,7 +74,7 @@ _PAUSE = {
 }
 _NO_PAUSE = ("", 'call void asm sideeffect "", "~{memory}"()')
 
-FUNCTIONS = ("replay", "parallel_call")
+FUNCTIONS = ("replay", "parallel_call", "run_strip")
 POOL_FUNCTIONS = ("worker", "use_pool", "stop_pool", "post", "attend")
 
 
@@ -130,6 +130,14 @@ next_done:
   %more = icmp slt i64 %following, %count
   br i1 %more, label %next, label %end
 end:
+  ret void
+}
+
+; A strip is a number of rows and, behind it, the rows of a table: they run in order.
+define void @run_strip(ptr %strip, i64 %item, i64 %thread) nounwind {
+  %count = load i64, ptr %strip, align 8
+  %table = getelementptr i64, ptr %strip, i64 1
+  call void @run_serial(i64 %count, ptr %table, ptr null, ptr null, i64 %thread)
   ret void
 }
 """

@@ -19,6 +19,7 @@ from .codegen import emit_kernel, join_module, layout, scratch_bytes
 from .dot_layout import FIELDS
 from .elementwise import supports
 from .native import SCRATCH, SCRATCH_BYTES, Operand, Result, Shared, lower_single
+from .strips import Chain, Piece, Product, find_chains
 
 _ALIGN = 64
 _kernels: dict = {}
@@ -282,7 +283,15 @@ class _Planner:
         compiled.errors = compiled.no_errors[:] if error_count else None
         plan: list = []
         phases, phases_after = 0, {}
+        chains = find_chains([self._pieces(by_level[level], lowered) for level in sorted(by_level)])
+        chained = {level: chain for chain in chains for level in range(chain.first, chain.last + 1)}
         for level in sorted(by_level):
+            if level in chained:
+                if level == chained[level].first:
+                    plan.append(self._strips(chained[level]))
+                    phases += 1
+                phases_after[level] = phases
+                continue
             launches, combining, references = [], [], []
             for i in by_level[level]:
                 self._schedule(i, lowered[i], launches, combining, references)
@@ -292,6 +301,34 @@ class _Planner:
         last = self._last_writes(levels)
         compiled.complete_after = {i: phases_after[last[v]] for i, v in enumerate(self.graph.results) if v in last}
         self._assemble(plan)
+
+    def _pieces(self, numbers: list[int], lowered) -> list[Piece] | None:
+        """What a level does, for ``find_chains``; None where something is neither a nest nor a plain product."""
+        pieces = []
+        for i in numbers:
+            step = lowered[i]
+            if step.__class__ is list:
+                for nest in step:
+                    cells = [self._cell(b.value, b.offset, i) for b in nest.bindings]
+                    sizes = tuple([self.graph.sizes[b.value] for b in nest.bindings])
+                    pieces.append(Piece(i, nest, tuple([(c.index, c.offset) for c in cells]), sizes))
+                continue
+            plan, _ = step.is_dot and _dot_plan(step.operation) or (None, None)
+            if step.__class__ is Partial or self.native[i] is not None or plan is None:
+                return None
+            a, b = step.operation.inputs
+            cells = [self._cell(a.value, a.offset, i), self._cell(b.value, b.offset, i), self._cell(step.operation.outputs[0], 0, i)]
+            pieces.append(Piece(i, Product(plan, tuple([(c.index, c.offset) for c in cells]))))
+        return pieces
+
+    def _strips(self, chain: Chain) -> _Strips:
+        launches = _Strips(chain.strips)
+        for step, work, *_ in chain.pieces:
+            if work.__class__ is Product:
+                launches.append(self._dot(self.fused.steps[step].operation, work.plan))
+            else:
+                launches.append(self._launch(work, step))
+        return launches
 
     def _last_writes(self, levels) -> dict[int, int]:
         """The level at which a value is written for the last time."""
@@ -334,12 +371,13 @@ class _Planner:
                 phases.clear()
 
         for part in plan:
-            if part.__class__ is not list:
+            if not isinstance(part, list):
                 close()
                 compiled.segments.append(part)
             elif part:
                 launches = [Launch(f, [scratch if c is _SCRATCH_BYTES else c for c in cells], items) for f, cells, items in part]
-                phases.append(Phase(launches, sum(launch.items for launch in launches) > 1))
+                strips = part.count if part.__class__ is _Strips else 0
+                phases.append(Phase(launches, sum(launch.items for launch in launches) > 1, strips))
         close()
         only = compiled.segments[0] if len(compiled.segments) == 1 else None
         compiled.native = only if only.__class__ is Program else None
@@ -389,8 +427,10 @@ class _Planner:
             return scalar_cell(dtype, _as(number, dtype))
         return Scalar(self.scalar_cells.setdefault((number, dtype), len(self.scalar_cells)))
 
-    def _dot(self, operation):
+    def _dot(self, operation, cut=None):
+        """The launch of a product, by the plan ``cut`` where one is given."""
         plan, batch_strides = _dot_plan(operation)
+        plan = cut or plan
         a, b = operation.inputs
         cells = plan.cells(a=self._cell(a.value, a.offset, 0), b=self._cell(b.value, b.offset, 0),
                            c=self._cell(operation.outputs[0], 0, 0), batch_strides=batch_strides, scratch=Base(self.scratch_base, 0))
@@ -415,6 +455,14 @@ class _Planner:
 
 
 _SCRATCH_BYTES = SCRATCH_BYTES
+
+
+class _Strips(list):
+    """The launches of a chain, to be run in ``count`` strips."""
+
+    def __init__(self, count: int) -> None:
+        super().__init__()
+        self.count = count
 
 
 def _as(number, dtype: str):
