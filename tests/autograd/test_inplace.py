@@ -93,6 +93,49 @@ def test_same_as_pytorch(write):
         assert sum(ours, []) == pytest.approx(sum(theirs, []), rel=1e-6)
 
 
+def transposed_base(m, x):
+    base = x.t() * 1
+    base[0].mul_(3)
+    base[:, 1].exp_()
+    return base
+
+
+def real_part_of_complex_base(m, x):
+    base = m.view_as_complex(x) * 1
+    base.real.mul_(x[:, 1])
+    base.imag = base.real * 2
+    return m.view_as_real(base)
+
+
+def complex_view_of_real_base(m, x):
+    base = x * 1
+    shown = m.view_as_complex(base)
+    shown[1] = 3j * shown[0]
+    return base + shown.abs()[:, None]
+
+
+def pieces_of_an_even_cut(m, x):
+    base = x * 1
+    for piece in (*base.tensor_split(2), *base.hsplit(2)):
+        piece.mul_(2)
+    return base
+
+
+@pytest.mark.parametrize(
+    "write",
+    [transposed_base, real_part_of_complex_base, complex_view_of_real_base, pieces_of_an_even_cut],
+    ids=lambda case: case.__name__,
+)
+def test_second_derivatives_through_writes(write):
+    found = []
+    for m in (flambeau, torch):
+        x = m.tensor([[0.5, -1.0], [2.0, 0.25], [-0.75, 1.5]], dtype=m.float64, requires_grad=True)
+        (first,) = m.autograd.grad(write(m, x).sin().pow(2).sum(), x, create_graph=True)
+        (second,) = m.autograd.grad(first.pow(3).sum(), x)
+        found.append(first.detach().flatten().tolist() + second.flatten().tolist())
+    assert found[0] == pytest.approx(found[1], rel=1e-9)
+
+
 @pytest.mark.parametrize(
     "write",
     [

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from operator import mul as times
+from operator import truediv
+
 import numpy as np
 
 from .. import dtypes
@@ -42,6 +45,13 @@ def conjugated(value):
             raise TraceError("the conjugate of a run-time number")
         return value
     return value.conjugate()
+
+
+def by_conjugate(operation, tensor, number):
+    """``operation(tensor, conjugate of number)``: a run-time number cannot be conjugated, what is around it can."""
+    if isinstance(number, Param) and number.kind is complex:
+        return operation(tensor.conj(), number).conj()
+    return operation(tensor, conjugated(number))
 
 
 def dtype_of(value) -> dtypes.dtype:
@@ -122,7 +132,7 @@ _add_multiple_ = Tensor.add_
 
 @_add_multiple.gradient
 def _(grad, saved):
-    return grad, grad * conjugated(saved.alpha)
+    return grad, by_conjugate(times, grad, saved.alpha)
 
 
 @operator("sub(Tensor input, Tensor other, Scalar alpha)", namespace=None, opmath=True, inplace=True)
@@ -136,7 +146,7 @@ _sub_multiple_ = Tensor.sub_
 
 @_sub_multiple.gradient
 def _(grad, saved):
-    return grad, -(grad * conjugated(saved.alpha))
+    return grad, -by_conjugate(times, grad, saved.alpha)
 
 
 def _sum(name: str, plain, multiple, input, other, alpha):
@@ -206,7 +216,7 @@ mul = binary("mul", np.multiply, inplace="method", aliases=("multiply",))
 @mul.gradient
 def _(grad, saved):
     if not isinstance(saved.other, Tensor):
-        return grad * conjugated(saved.other)
+        return by_conjugate(times, grad, saved.other)
     return grad * saved.other.conj(), grad * saved.input.conj()
 
 
@@ -239,7 +249,7 @@ _div_ = Tensor.div_
 @_div.gradient
 def _(grad, saved):
     if not isinstance(saved.other, Tensor):
-        return grad / conjugated(saved.other)
+        return by_conjugate(truediv, grad, saved.other)
     return grad / saved.other.conj(), -grad * ((saved.input / saved.other) / saved.other).conj()
 
 

@@ -2,15 +2,18 @@
 
 from __future__ import annotations
 
+import copy
+
 from ..autograd import graph
 from ..autograd.graph import Meta, Node, edge_of
 from ..autograd.mode import state
 from ..compiler.graph import TraceError
+from ..lazy.spec import dense
 from ..lazy.storage import check_inference, note_write
 from ..lazy.window import record
 from ..tensor import Tensor, make
 from . import overrides
-from .gradient import new_node, prepare
+from .gradient import OperatorNode, new_node, prepare
 from .operator import Operator, Rule, Untraceable, compile_function, trace_body
 from .promotion import _dense_memory as fills_its_memory
 from .registry import export
@@ -250,18 +253,32 @@ class CopySlices(Node):
 
     def apply(self, gradients, create_graph: bool):
         from .copying import clone
-        from .views import as_strided
-        grad = gradients[0]
-        full = clone(as_strided(grad.contiguous(), self.base_spec.shape, self.base_spec.stride, 0)) if not self.base_spec.contiguous \
-            else clone(grad.contiguous())
-        itemsize = self.base_spec.dtype.itemsize
-        where = (self.view_spec.shape, self.view_spec.stride, (self.view_offset - self.base_offset) // itemsize)
-        inside = clone(as_strided(full, *where))
-        as_strided(full, *where).zero_()
+        from .views import as_strided, as_strided_scatter_zeros
+        grad, base = gradients[0], self.base_spec
+        if base.contiguous:
+            full = clone(grad.contiguous())
+        else:
+            memory = as_strided_scatter_zeros(grad, dense((base.span,), base.dtype), base, 0)
+            full = as_strided(memory, base.shape, base.stride, 0)
+        inside = clone(self._part(full))
+        self._part(full).zero_()
         if self.writer is None:
             return [full]
-        results = list(self.writer.apply([None] * self.writer_nr + [inside], create_graph))
+        # In a graph of gradients what the writer saved leads back to the writer: to a copy, which lives on when this node is freed.
+        writer = copy.copy(self.writer) if create_graph and isinstance(self.writer, OperatorNode) else self.writer
+        results = list(writer.apply([None] * self.writer_nr + [inside], create_graph))
         return [full, *results]
+
+    def _part(self, full):
+        """The view's place in the base's gradient; a complex base may have been written through a real view, or the reverse."""
+        from .views import as_strided, view_as_complex, view_as_real
+        view, distance = self.view_spec, self.view_offset - self.base_offset
+        if view.dtype.is_complex and not full.dtype.is_complex:
+            pairs = as_strided(full, (*view.shape, 2), (*(2 * s for s in view.stride), 1), distance // full.dtype.itemsize)
+            return view_as_complex(pairs)
+        if full.dtype.is_complex and not view.dtype.is_complex:
+            full = view_as_real(full)
+        return as_strided(full, view.shape, view.stride, distance // full.dtype.itemsize)
 
     def release(self) -> None:
         if self.writer is not None:

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
+
+from ..autograd.mode import no_grad
 from ..tensor import Tensor, wrap_dim
-from .registry import export, function
+from .registry import function
 from .slicing import slice_
 from .views import split_with_sizes
 
@@ -33,10 +36,24 @@ def _split_method(self, split_size, dim: int = 0):
     return split(self, split_size, dim)
 
 
+def pieces(input, lengths, dim: int) -> tuple:
+    """Views of ``input`` along ``dim``, each taken by itself: autograd lets it be written, which ``split``'s may not be."""
+    ends = list(itertools.accumulate(lengths))
+    return tuple([slice_(input, dim, end - length, end) for length, end in zip(lengths, ends)])
+
+
 @function(method=True)
 def unsafe_split(input, split_size, dim: int = 0):
-    """As ``split``."""
-    return split(input, split_size, dim)
+    """As ``split``, but the pieces may be written in place where gradients are needed."""
+    with no_grad():
+        lengths = [piece.shape[dim] for piece in split(input, split_size, dim)]
+    return pieces(input, lengths, wrap_dim(dim, input.ndim))
+
+
+@function(method=True)
+def unsafe_split_with_sizes(input, split_sizes, dim: int = 0):
+    """As ``split_with_sizes``, but the pieces may be written in place where gradients are needed."""
+    return unsafe_split(input, list(split_sizes), dim)
 
 
 @function(method=True)
@@ -51,6 +68,14 @@ def chunk(input, chunks: int, dim: int = 0):
     if size == 0:
         return split_with_sizes(input, (0,) * chunks, dim)
     return split(input, size, dim)
+
+
+@function(method=True)
+def unsafe_chunk(input, chunks: int, dim: int = 0):
+    """As ``chunk``, but the pieces may be written in place where gradients are needed."""
+    with no_grad():
+        lengths = [piece.shape[dim] for piece in chunk(input, chunks, dim)]
+    return pieces(input, lengths, wrap_dim(dim, input.ndim))
 
 
 @function(method=True)
@@ -76,7 +101,7 @@ def tensor_split(input, indices_or_sections=None, dim: int = 0, *, indices=None,
     if where <= 0:
         raise RuntimeError(f"number of sections must be larger than 0, got {where}")
     size, longer = divmod(length, where)
-    return split_with_sizes(input, (size + 1,) * longer + (size,) * (where - longer), d)
+    return pieces(input, (size + 1,) * longer + (size,) * (where - longer), d)
 
 
 def _positions(given: tuple):
@@ -97,7 +122,7 @@ def _clamped(index: int, length: int) -> int:
 
 
 def _along(name: str, least: int, dim_of):
-    def pieces(input, *positions, indices=None, sections=None):
+    def cut(input, *positions, indices=None, sections=None):
         indices_or_sections = _given(name, _positions(positions), indices, sections)
         if input.ndim < least:
             raise RuntimeError(
@@ -115,20 +140,13 @@ def _along(name: str, least: int, dim_of):
             )
         return tensor_split(input, indices_or_sections, d)
 
-    pieces.__name__ = pieces.__qualname__ = name
-    pieces.__doc__ = (
+    cut.__name__ = cut.__qualname__ = name
+    cut.__doc__ = (
         f"``tensor_split`` along the dimension that {name[0]} stands for; a number of pieces must divide its size."
     )
-    return function(method=True)(pieces)
+    return function(method=True)(cut)
 
 
 hsplit = _along("hsplit", 1, lambda x: 0 if x.ndim == 1 else 1)
 vsplit = _along("vsplit", 2, lambda x: 0)
 dsplit = _along("dsplit", 3, lambda x: 2)
-
-for _name, _function in (
-    ("unsafe_chunk", chunk),
-    ("unsafe_split_with_sizes", split_with_sizes),
-):
-    export("torch", _name, _function)
-    setattr(Tensor, _name, _function)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from operator import mul as times
+
 from ..compiler.graph import Param
 from ..dtypes import int64
 from ..tensor import Tensor
@@ -86,15 +88,15 @@ def _addcmul(input, tensor1, tensor2, value):
 _addcmul_ = Tensor.addcmul_
 
 
-def _conjugated(value):
-    from .arithmetic import conjugated
+def _scaled(grad, value):
+    from .arithmetic import by_conjugate
 
-    return conjugated(value)
+    return by_conjugate(times, grad, value)
 
 
 @_addcmul.gradient
 def _(grad, saved):
-    scaled = grad * _conjugated(saved.value)
+    scaled = _scaled(grad, saved.value)
     return grad, scaled * saved.tensor2.conj(), scaled * saved.tensor1.conj()
 
 
@@ -114,7 +116,7 @@ _addcdiv_ = Tensor.addcdiv_
 
 @_addcdiv.gradient
 def _(grad, saved):
-    scaled = grad * _conjugated(saved.value)
+    scaled = _scaled(grad, saved.value)
     divisor = saved.tensor2
     return grad, scaled / divisor.conj(), -scaled * (saved.tensor1 / (divisor * divisor)).conj()
 

@@ -142,14 +142,19 @@ class AsStridedNode(Node):
     def __init__(self, base: Tensor, view: Tensor):
         super().__init__((edge_of(base),))
         self.view_spec, self.base_spec = view._spec.plain, base._spec.plain
-        self.distance = (view._offset - base._offset) // base._spec.dtype.itemsize
+        self.distance = (view._offset - base._offset) // view._spec.dtype.itemsize
 
     def name(self) -> str:
         return "AsStridedBackward0"
 
     def apply(self, gradients, create_graph: bool):
-        from .views import as_strided_scatter_zeros
-        return [as_strided_scatter_zeros(gradients[0], self.base_spec, self.view_spec, self.distance)]
+        from .views import as_strided_scatter_zeros, real_spec, view_as_complex, view_as_real
+        grad, base, view = gradients[0], self.base_spec, self.view_spec
+        if base.dtype.is_complex == view.dtype.is_complex:
+            return [as_strided_scatter_zeros(grad, base, view, self.distance)]
+        if base.dtype.is_complex:
+            return [view_as_complex(as_strided_scatter_zeros(grad, real_spec(base), view, self.distance).contiguous())]
+        return [as_strided_scatter_zeros(view_as_real(grad.resolve_conj()), base, real_spec(view), 2 * self.distance)]
 
 
 def _refresh(view_tensor: Tensor) -> None:

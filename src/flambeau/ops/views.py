@@ -260,6 +260,11 @@ def as_strided_scatter_zeros(grad, base_spec, view_spec, distance: int):
     return as_strided(memory, tuple(base_spec.shape), tuple(base_spec.stride), -first)
 
 
+def real_spec(spec):
+    """The spec of ``view_as_real`` of a tensor with this one."""
+    return make_spec((*spec.shape, 2), (*(2 * s for s in spec.stride), 1), spec.dtype.to_real(), spec.device)
+
+
 def overlapping(spec) -> bool:
     """Whether two elements may lie at one place (or reach past one another's rows)."""
     reach = 0
