@@ -313,9 +313,12 @@ class _Planner:
                     sizes = tuple([self.graph.sizes[b.value] for b in nest.bindings])
                     pieces.append(Piece(i, nest, tuple([(c.index, c.offset) for c in cells]), sizes))
                 continue
-            plan, _ = step.is_dot and _dot_plan(step.operation) or (None, None)
-            if step.__class__ is Partial or self.native[i] is not None or plan is None:
+            if step.__class__ is not Single or not step.is_dot or self.native[i] is not None:
                 return None
+            found = _dot_plan(step.operation)
+            if found is None:
+                return None
+            plan, _ = found
             a, b = step.operation.inputs
             cells = [self._cell(a.value, a.offset, i), self._cell(b.value, b.offset, i), self._cell(step.operation.outputs[0], 0, i)]
             pieces.append(Piece(i, Product(plan, tuple([(c.index, c.offset) for c in cells]))))
