@@ -18,6 +18,14 @@ def test_flips():
     moves(lambda t, x: x.rot90(1, (1, 1)), ramp(2, 3))
 
 
+def test_flips_keep_the_order_in_memory():
+    torch = pytest.importorskip("torch")
+    for m in (flambeau, torch):
+        assert m.arange(24.0).reshape(2, 3, 4).permute(2, 0, 1).flip(0, 1).stride() == (1, 12, 4)
+        with pytest.raises(IndexError, match="Dimension out of range"):
+            m.flip(m.tensor(1.0), (1,))
+
+
 @pytest.mark.parametrize("dtype", ["float32", "bfloat16", "int64", "bool", "complex64"])
 def test_flips_inside_of_fused_loops(dtype):
     torch = pytest.importorskip("torch")

@@ -104,3 +104,23 @@ def test_histograms():
     check(lambda m, x: m.bincount(x), np.array([1, 5, 1, 0]))
     check(lambda m, x, w: m.bincount(x, w, minlength=8), np.array([1, 5, 1, 0]), np.array([0.5, 1, 2, 3]))
     refuses(lambda m, x: m.bincount(x), np.array([-1, 2]))
+
+
+@pytest.mark.parametrize("name", ["median", "nanmedian"])
+@pytest.mark.parametrize("values", [[1.0, 2, 2, 3, 2], [1.0, np.nan, np.nan, 1.0], []], ids=str)
+def test_the_gradient_of_the_median_of_all_is_shared_by_its_equals(name, values):
+    torch = pytest.importorskip("torch")
+    found = []
+    for m in (flambeau, torch):
+        x = m.tensor(values, requires_grad=True)
+        getattr(m, name)(x).backward()
+        found.append(x.grad.tolist())
+    assert found[0] == pytest.approx(found[1], nan_ok=True)
+
+
+@pytest.mark.filterwarnings("ignore")
+def test_the_mean_of_one_number_is_no_view_of_it():
+    x = flambeau.tensor(2.0)
+    for deviation in (flambeau.var_mean, flambeau.std_mean):
+        deviation(x)[1].add_(1)
+    assert x.item() == 2.0

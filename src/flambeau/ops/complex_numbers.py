@@ -15,18 +15,24 @@ from .registry import function
 from .selection import where
 from .view_operator import view
 
-conj_physical = unary("conj_physical", np.conj, lowering="conj")
+_conj = unary("conj_physical", np.conj, lowering="conj")
 
 
-@conj_physical.gradient
+@_conj.gradient
 def _(grad, saved):
     return grad.conj()
 
 
 @function(method=True)
+def conj_physical(input, *, out=None):
+    """The complex conjugate in memory of its own; a real tensor as it is."""
+    return input if out is None and not input._spec.dtype.is_complex else _conj(input, out=out)
+
+
+@function(method=True)
 def conj(input):
     """The complex conjugate; a real tensor as it is."""
-    return conj_physical(input) if input._spec.dtype.is_complex else input
+    return _conj(input) if input._spec.dtype.is_complex else input
 
 
 @function(method=True)

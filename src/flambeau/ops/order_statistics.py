@@ -10,6 +10,7 @@ from ..dtypes import iinfo
 from ..tensor import Tensor, wrap_dim
 from .creation import full
 from .elementwise import refusal
+from .operator import operator
 from .overrides import write_out
 from .reductions import any_
 from .registry import function
@@ -50,6 +51,7 @@ def _mode_rank(array, order, dim: int):
 def _picker(name: str, rank, over_all: bool, doc: str):
     op = picking_operator(name, f"{name}(Tensor input, int dim, bool keepdim)", rank, ordered=name == "mode")
     op.node_name = f"{name.capitalize()}Backward{int(over_all)}"
+    of_all = _over_all(name, op) if over_all else None
     result_type = named_result(name, "values", "indices")
 
     def public(input, dim=None, keepdim: bool = False, *, out=None):
@@ -58,7 +60,7 @@ def _picker(name: str, rank, over_all: bool, doc: str):
                 raise TypeError(f'{name}() missing 1 required positional arguments: "dim"')
             if input.dtype.category in (0, 3):
                 raise refusal(name, input.dtype, "bc")
-            result = _of_all(op, input)
+            result = of_all(input)
         else:
             dim = -1 if dim is None else dim
             if name != "mode":
@@ -76,10 +78,23 @@ def _picker(name: str, rank, over_all: bool, doc: str):
     return function(method=True)(public)
 
 
-def _of_all(op, input):
-    if not input.numel():
-        return full((), math.nan if input.dtype.category == 2 else iinfo(input.dtype).min, dtype=input.dtype)
-    return op.function(reshaped(input, (-1,)), 0, False)[0]
+def _over_all(name: str, op):
+    """The element that ``op`` picks of all; its gradient goes in equal parts to those that are equal to it."""
+
+    @operator(f"{name}(Tensor input)", namespace=None)
+    def of_all(input):
+        if not input.numel():
+            return full((), math.nan if input.dtype.category == 2 else iinfo(input.dtype).min, dtype=input.dtype)
+        return op.function(reshaped(input, (-1,)), 0, False)[0]
+
+    @of_all.gradient
+    def _(grad, saved):
+        x, found = saved.input, saved.output
+        equal = (x == found) | ((x != x) & (found != found))
+        return where(equal, grad / equal.sum(), 0)
+
+    of_all.operator.node_name = f"{name.capitalize()}Backward0"
+    return of_all
 
 
 median = _picker(

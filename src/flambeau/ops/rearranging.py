@@ -14,6 +14,7 @@ from .copying import _contiguous, raw_copy
 from .creation import uninitialized
 from .gathering import index_select
 from .operator import Operator, operator, publish
+from .promotion import elementwise_spec
 from .registry import function
 from .reshaping import reshaped, sizes
 from .schema import spread
@@ -23,7 +24,7 @@ from .views import _expand, transpose
 
 def _infer_flip(op, specs, values):
     (spec,), dims = specs, values[1]
-    return (dense(spec.shape, spec.dtype, spec.device),), Flip(dims)
+    return (elementwise_spec(specs, spec.shape, spec.dtype),), Flip(dims)
 
 
 _flip = publish(
@@ -57,7 +58,8 @@ def _wrapped(name: str, x: Tensor, dims) -> tuple[int, ...]:
 @function()
 def flip(input, dims):
     """A copy with the order of elements along ``dims`` reversed."""
-    return flipped(input, _wrapped("flip", input, sizes("flip", (dims,), "dims")) if input.ndim else ())
+    dims = _wrapped("flip", input, sizes("flip", (dims,), "dims"))
+    return flipped(input, dims if input.ndim else ())
 
 
 @function(None, method="flip")

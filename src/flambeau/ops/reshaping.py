@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import functools
 import inspect
-import operator as _operator
 
 from ..autograd.graph import Meta
 from ..autograd.mode import state
 from ..dtypes import dtype as _dtype
+from ..dtypes import of_python_type
 from ..lazy.spec import Size, count
 from ..lazy.storage import note_write
 from ..tensor import Tensor, styled, wrap_dim
@@ -16,22 +16,15 @@ from . import promotion
 from .copying import _contiguous
 from .inplace import check_history
 from .registry import export, function
-from .schema import describe, spread
+from .schema import argument as checked
+from .schema import spread
 from .view_operator import view
 from .views import _expand, _squeeze, _view, infer_size, permute, t, transpose, unsqueeze, view_strides
 
 
 def sizes(name: str, values, argument: str = "shape") -> tuple[int, ...]:
     """Sizes given as ``f(2, 3)`` or ``f((2, 3))``, as a tuple of ints; ``TypeError`` for anything else."""
-    values = spread(values)
-    try:
-        if isinstance(values, (tuple, list)):
-            return tuple([_operator.index(s) for s in values])
-        return (_operator.index(values),)
-    except TypeError:
-        raise TypeError(
-            f"{name}(): argument '{argument}' (position 1) must be tuple of ints, not {describe(values)}"
-        ) from None
+    return checked(name, argument, "int[]", spread(values), 0)
 
 
 # -- view and reshape ---------------------------------------------------------------------------------------------------------
@@ -76,8 +69,8 @@ def view_(self, *shape, dtype=None, size=None):
     """
     if size is not None:
         shape = (size,)
-    if dtype is None and len(shape) == 1 and isinstance(shape[0], _dtype):
-        dtype = shape[0]
+    if dtype is None and len(shape) == 1 and isinstance(of_python_type(shape[0]), _dtype):
+        dtype = of_python_type(shape[0])
     if dtype is not None:
         if self.storage_offset() * self.element_size() % dtype.itemsize:
             raise RuntimeError(
@@ -237,7 +230,7 @@ def broadcast_tensors(*tensors):
     tensors = spread(tensors)
     tensors = (tensors,) if isinstance(tensors, Tensor) else tensors
     shape = promotion.broadcast_shapes(*[t.shape for t in tensors]) if tensors else ()
-    return tuple([_expand(t, shape) for t in tensors])
+    return tuple([t if t.shape == shape else _expand(t, shape) for t in tensors])
 
 
 def broadcast_shapes(*shapes) -> Size:

@@ -96,7 +96,9 @@ def _variance(x, dims, correction, keepdim):
     center, shifted = _deviations(x, dims)
     total = sum(_squared(shifted), dims, keepdim) if dims else _squared(shifted)
     variance = total / _freedom(x, dims, correction)
-    return variance, center if keepdim or not dims else center.squeeze(dims)
+    if not dims:
+        return variance, center.clone()  # the mean is never the input itself
+    return variance, center if keepdim else center.squeeze(dims)
 
 
 def _variance_slope(grad, x, dims, correction):
