@@ -161,6 +161,32 @@ def test_writes_that_autograd_does_not_see():
     assert x.tolist() == [4.0, 0.0, 4.0] and x.is_leaf and x.requires_grad
 
 
+@pytest.mark.parametrize("m", [flambeau, torch], ids=["flambeau", "torch"])
+def test_a_known_write_without_grad_is_not_taken_for_one_with_grad(m):
+    """The same signature in and out of grad mode, first in one, then in the other."""
+    w, view = m.ones(3, requires_grad=True), m.ones(2, 3, requires_grad=True)
+    for turn in range(4):
+        with m.no_grad():
+            w -= 0.5
+            view[0].mul_(2)
+        with pytest.raises(RuntimeError, match="leaf Variable that requires grad"):
+            w -= 0.5
+        loss = (w * w).sum()
+        loss.backward(retain_graph=True)
+        with m.no_grad():
+            w -= 0.25 * w.grad
+            w.grad.zero_()
+        with pytest.raises(RuntimeError, match="modified by an inplace operation"):
+            loss.backward()
+        assert w._version == 2 * turn + 2
+    x = w.detach().clone()
+    x -= 0.5
+    with m.no_grad():
+        x -= 0.5
+    x -= 0.5
+    assert x.tolist() == (w - 1.5).tolist()
+
+
 def test_detach():
     x = flambeau.ones(2, requires_grad=True)
     y = x * 2

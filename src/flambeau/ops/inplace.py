@@ -28,7 +28,8 @@ class InplaceOperator(Operator):
         self.functional = functional
         self.body = self._write
         self.node_name = functional.node_name
-        self.quick: dict = {}  # signatures whose calls need no check: nothing in them requires grad
+        self.quick: dict = {}  # signatures whose calls need no check: nothing in them requires grad,
+        self.untracked: dict = {}  # or grad mode is off
 
     def _write(self, target, *rest):
         from .copying import raw_copy
@@ -55,8 +56,8 @@ class InplaceOperator(Operator):
             return target
         if rule.direct:
             return self._copy_back(values)
-        if not (any(rule.needs) or rule.code.sited or overrides.suspended):
-            self.quick[self.key(values)] = rule
+        if not (rule.code.sited or overrides.suspended):
+            (self.untracked if not state.enabled else self.quick)[self.key(values)] = rule
         record(rule.code, tensors, numbers)
         return target
 
@@ -365,15 +366,16 @@ def {name}({head}):
     return call({values})
 """
 
-# A call with a known signature on tensors without any history or view; its operands lie in other storages.
+# A call with a known signature on tensors without any history or view, or where grad mode is off; its operands lie in other
+# storages.
 _QUICK = """
 def {name}({head}):
     rule = None
     try:
-        rule = quick[{key}]
+        rule = quick[{key}] if state.enabled else untracked[{key}]
     except (KeyError, AttributeError, TypeError):
         pass
-    if rule is None or {target}._autograd is not None{apart}:
+    if rule is None or ({target}._autograd is not None and state.enabled){apart}:
         return call({values})
     {record}
     return {target}
@@ -396,7 +398,7 @@ def _function(op: InplaceOperator, name: str):
         number = f"{other}.__class__ in NUMBERS"
         fields["apart"] = f" or ({other}.__class__ not in NUMBERS and {other}._storage is {target}._storage)"
         fields["record"] = (f"record(rule.code, ({target},), ({other},)) if {number} else record(rule.code, ({target}, {other}))")
-    scope = {"call": op, "quick": op.quick, "record": record, "NUMBERS": NUMBERS}
+    scope = {"call": op, "quick": op.quick, "untracked": op.untracked, "state": state, "record": record, "NUMBERS": NUMBERS}
     return compile_function(_QUICK.format(**fields), name, scope, "ops", doc)
 
 
