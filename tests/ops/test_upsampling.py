@@ -79,11 +79,6 @@ def test_interpolate_refuses_what_pytorch_refuses(options, error):
             functional.interpolate(module.ones(1, 1, 4, 4), **options)
 
 
-def test_antialias_is_refused_by_name():
-    with pytest.raises(NotImplementedError, match="antialias"):
-        F.interpolate(flambeau.ones(1, 1, 4, 4), size=2, mode="bilinear", antialias=True)
-
-
 @pytest.mark.parametrize("mode", ["bilinear", "nearest", "bicubic"])
 @pytest.mark.parametrize("padding_mode", ["zeros", "border", "reflection"])
 @pytest.mark.parametrize("align_corners", [True, False])
@@ -154,3 +149,59 @@ def test_windows_given_in_any_form(sizes):
         assert (columns.grad_fn.name(), back.grad_fn.name()) == ("Im2ColBackward0", "Col2ImBackward0")
         expected = (found, back.detach().numpy()) if lib is torch else expected
     assert np.array_equal(expected[0], found) and np.array_equal(expected[1], back.detach().numpy())
+
+
+ANTIALIASED = pytest.mark.parametrize("mode", ["bilinear", "bicubic", "lanczos"])
+
+
+@ANTIALIASED
+@pytest.mark.parametrize("size", [(3, 4), (9, 3), (11, 13), (1, 2), (6, 5)])
+def test_antialias(mode, size):
+    check("interpolate", [(2, 3, 6, 8)], size=size, mode=mode, antialias=True)
+    factors = (size[0] / 5.7, size[1] / 7.7)
+    check("interpolate", [(2, 3, 6, 8)], scale_factor=factors, mode=mode, antialias=True, recompute_scale_factor=True)
+    if mode != "lanczos":
+        check("interpolate", [(2, 3, 6, 8)], size=size, mode=mode, antialias=True, align_corners=True)
+
+
+@ANTIALIASED
+def test_antialias_rounds_bytes_as_pytorch(mode):
+    array = np.random.default_rng(0).integers(0, 256, (2, 3, 17, 23)).astype(np.uint8)
+    for factor in (0.21, (1.03, 0.4), (2.5, 0.7)):
+        options = {"scale_factor": factor, "mode": mode, "antialias": True}
+        expected = TF.interpolate(torch.tensor(array), **options)
+        np.testing.assert_array_equal(F.interpolate(flambeau.tensor(array), **options).numpy(), expected.numpy())
+
+
+@ANTIALIASED
+def test_antialias_reads_only_what_the_kernel_reaches(mode):
+    array = np.zeros((1, 1, 6, 6), np.float32)
+    array[0, 0, 2, 3], array[0, 0, 5, 5] = np.inf, np.nan
+    for size in (2, 3, 4, 9):
+        expected = TF.interpolate(torch.tensor(array), size, mode=mode, antialias=True).isfinite()
+        found = F.interpolate(flambeau.tensor(array), size, mode=mode, antialias=True).isfinite()
+        np.testing.assert_array_equal(found.numpy(), expected.numpy())
+
+
+@pytest.mark.parametrize(
+    ("shape", "options"),
+    [
+        ((1, 1, 4, 4), {"mode": "nearest", "antialias": True}),
+        ((1, 4, 4), {"mode": "linear", "antialias": True}),
+        ((1, 4, 4), {"mode": "lanczos"}),
+        ((1, 1, 4, 4), {"mode": "lanczos"}),
+        ((1, 1, 4, 4), {"mode": "lanczos", "antialias": True, "align_corners": True}),
+        ((0, 0, 4, 4), {"mode": "bilinear", "antialias": True}),
+    ],
+)
+def test_antialias_errors(shape, options):
+    size = (2,) * (len(shape) - 2)
+    with pytest.raises(Exception) as theirs:  # noqa: PT011
+        TF.interpolate(torch.ones(shape), size, **options)
+    with pytest.raises(type(theirs.value)):
+        F.interpolate(flambeau.ones(*shape), size, **options)
+
+
+def test_antialias_refuses_half_precision_as_pytorch():
+    with pytest.raises(NotImplementedError, match="compute_index_ranges_weights.*Half"):
+        F.interpolate(flambeau.ones(1, 1, 4, 4).half(), 2, mode="bilinear", antialias=True)

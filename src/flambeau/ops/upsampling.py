@@ -47,9 +47,10 @@ def _(grad, saved):
     return _resample(grad, saved.plan)
 
 
-_MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "area", "nearest-exact")
+_MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "lanczos", "area", "nearest-exact")
 _RANK = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
 _KIND = {"linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
+_ANTIALIASED = ("bilinear", "bicubic", "lanczos")
 
 
 def _sizes(input: Tensor, size, scale_factor) -> tuple[tuple[int, ...], list | None]:
@@ -77,13 +78,23 @@ def _sizes(input: Tensor, size, scale_factor) -> tuple[tuple[int, ...], list | N
 def _check(input: Tensor, mode: str, align_corners, antialias: bool) -> None:
     if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
         raise ValueError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear")
-    if mode not in _MODES or input.ndim not in (3, 4, 5):
+    if antialias and (mode not in _ANTIALIASED or input.ndim != 4):
+        raise ValueError("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input, "
+                         f"got mode {mode} and {input.ndim}-D")
+    if mode not in _MODES or input.ndim not in ((4,) if mode == "lanczos" else (3, 4, 5)):
         raise NotImplementedError(f"Input Error: Only 3D, 4D and 5D input Tensors supported (got {input.ndim}D) for the modes: "
                                   f"{' | '.join(_MODES)} (got {mode})")
     if mode in _RANK and input.ndim != _RANK[mode]:
         raise NotImplementedError(f"Got {input.ndim}D input, but {mode} mode needs {_RANK[mode]}D input")
-    if antialias:
-        raise NotImplementedError("flambeau: interpolate: argument antialias is not supported yet")
+    if mode == "lanczos" and input.ndim == 4:
+        _check_lanczos(align_corners, antialias)
+
+
+def _check_lanczos(align_corners, antialias: bool) -> None:
+    if not antialias:
+        raise ValueError("Lanczos mode requires antialias=True")
+    if align_corners:
+        raise ValueError("Lanczos mode does not support align_corners=True")
 
 
 @function("nn.functional")
@@ -93,7 +104,8 @@ def interpolate(input, size=None, scale_factor=None, mode: str = "nearest", alig
 
     ``mode``: nearest (as old programs round), nearest-exact, linear, bilinear, bicubic, trilinear or area (means of regions).
     ``align_corners`` maps the centres of corner elements onto each other. ``recompute_scale_factor`` uses the ratio of the sizes
-    instead of the factor given. ``antialias`` is refused.
+    instead of the factor given. ``antialias`` (bilinear, bicubic and lanczos, which asks for it) takes all inputs between two outputs into
+    account, as Pillow does: float32, float64 and uint8 of 4 dimensions.
     """
     _check(input, mode, align_corners, antialias)
     sizes, factors = _sizes(input, size, scale_factor)
@@ -105,8 +117,10 @@ def interpolate(input, size=None, scale_factor=None, mode: str = "nearest", alig
         raise RuntimeError(f"Input and output sizes should be greater than 0, but got input {list(input.shape[2:])} output {list(sizes)}")
     if input.dtype.category != 2 and input.dtype.name != "uint8":
         raise refusal(f"upsample_{mode}{input.ndim - 2}d", input.dtype, "bic")
+    if antialias and input.dtype.name in ("float16", "bfloat16"):
+        raise refusal("compute_index_ranges_weights", input.dtype, "bic")
     scales = (None,) * len(sizes) if factors is None or recompute_scale_factor else tuple(factors)
-    return _resample(input, Resample(_KIND.get(mode, mode), sizes, bool(align_corners), scales))
+    return _resample(input, Resample(_KIND.get(mode, mode), sizes, bool(align_corners), scales, bool(antialias)))
 
 
 @function("nn.functional")
