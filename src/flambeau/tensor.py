@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 
-from .autograd.graph import Meta, edge_of, register_of
+from .autograd.graph import Meta, edge_of, let_views_follow, register_of
 from .autograd.handles import RemovableHandle
 from .compiler.reference import view as _array_view
 from .compiler.reference import widen
@@ -142,6 +142,8 @@ class Tensor:
         """Whether elements lie in row-major order (or in that of ``memory_format``) without gaps."""
         if memory_format is devices.contiguous_format:
             return self._spec.contiguous
+        if memory_format is devices.preserve_format:
+            return True
         order = {devices.channels_last: (1, 3, 2, 0), devices.channels_last_3d: (1, 4, 3, 2, 0)}.get(memory_format)
         if order is None or self._spec.ndim != len(order):
             return False
@@ -174,7 +176,6 @@ class Tensor:
     is_nested = property(lambda self: False)
     is_xpu = property(lambda self: False)
     is_mps = property(lambda self: False)
-    names = property(lambda self: (None,) * self._spec.ndim)
 
     def is_neg(self) -> bool:
         """False: negation is never deferred to the reader."""
@@ -187,8 +188,8 @@ class Tensor:
         return -1
 
     def is_shared(self) -> bool:
-        """Whether the storage is shared between processes."""
-        return False
+        """Whether the storage is in memory that forked processes share."""
+        return self._storage.shared
 
     @property
     def _version(self) -> int:
@@ -219,7 +220,7 @@ class Tensor:
 
     def data_ptr(self) -> int:
         """The address of the first element."""
-        if not self._spec.numel:
+        if not self._spec.numel or self.is_meta:
             return 0
         return self._ready().buffer.address + self._offset
 
@@ -247,11 +248,18 @@ class Tensor:
 
     @requires_grad.setter
     def requires_grad(self, value: bool) -> None:
+        if not isinstance(value, bool):
+            raise RuntimeError("requires_grad must be a bool")
         self.requires_grad_(value)
 
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for gradients with respect to this leaf (in place); only floating-point and complex tensors can."""
-        value = bool(requires_grad)
+        value = requires_grad
+        if value.__class__ is not bool:
+            raise TypeError(f"requires_grad_(): argument 'requires_grad' (position 1) must be bool, not {type(value).__name__}")
+        if self._autograd is not None and self._autograd.follows:
+            self._autograd.follows = not value  # it may come to ask for gradients itself
+            return self
         if value == self._spec.requires_grad:
             return self
         if not value and self._autograd is not None and self._autograd.node is not None:
@@ -264,6 +272,8 @@ class Tensor:
         if value and self._storage.inference and not thread.inference:
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self._spec = self._spec.with_grad(value)
+        if self._autograd.views is not None:
+            let_views_follow(self)
         return self
 
     @property
@@ -333,6 +343,8 @@ class Tensor:
     def data(self, value: Tensor) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"Variable data has to be a tensor, but got {type(value).__name__}")
+        if self._spec.requires_grad and value._spec.dtype.category < 2:
+            raise RuntimeError("data set to a tensor that requires gradients must be floating point or complex dtype")
         self._storage, self._offset = value._storage, value._offset
         self._spec = self._restyle(value._spec)
 
@@ -407,6 +419,9 @@ class Tensor:
             raise ValueError("only one element tensors can be converted to Python scalars")
         return self.item()
 
+    def __delitem__(self, index) -> None:
+        raise TypeError("Tensor does not support deleting items")
+
     def __index__(self) -> int:
         if self._spec.numel != 1 or self._spec.dtype.category > 1:
             raise TypeError("only integer tensors of a single element can be converted to an index")
@@ -445,9 +460,12 @@ def overrides_functions(cls: type) -> bool:
     return cls is not Tensor and getattr(found, "__func__", found) is not _disabled_torch_function_impl
 
 
-def _disabled_torch_function_impl(cls, func, types, args=(), kwargs=None):
-    """As a class's ``__torch_function__``: operators treat its instances as plain tensors."""
-    return func(*args, **(kwargs or {}))
+def _disabled_torch_function_impl(func, types, args=(), kwargs=None):
+    """As a class's static ``__torch_function__``: operators treat its instances as plain tensors."""
+    from .ops.overrides import DisableTorchFunctionSubclass
+
+    with DisableTorchFunctionSubclass():
+        return func(*args, **(kwargs or {}))
 
 
 def from_array(array: np.ndarray, dtype, *, copy: bool = True) -> Tensor:
@@ -494,6 +512,8 @@ def wrap_dim(dim: int, ndim: int) -> int:
     """``dim`` counted from the front; ``IndexError`` when out of range. A 0-dim tensor counts as one dimension."""
     bound = ndim or 1
     if not -bound <= dim < bound:
+        if not -(2**63) <= dim < 2**63:
+            raise ValueError(f"Overflow when unpacking long long: {dim}")
         raise IndexError(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {dim})")
     return dim + bound if dim < 0 else dim
 

@@ -73,3 +73,15 @@ def test_buffer_is_a_marked_tensor(lib):
     assert type(buffer) is lib.Tensor and isinstance(buffer, lib.nn.Buffer)
     assert buffer.persistent is False
     assert not isinstance(lib.ones(2), lib.nn.Buffer)
+
+
+def test_a_parameter_class_can_look_at_operators_and_leave_them_to_its_base(lib):
+    seen = []
+
+    class Watched(lib.nn.Parameter):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            seen.append(func.__name__)
+            return super().__torch_function__(func, types, args, kwargs)
+
+    assert (Watched(lib.ones(2)) + 1).tolist() == [2, 2] and "add" in str(seen)

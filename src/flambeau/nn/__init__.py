@@ -7,12 +7,14 @@ from typing import Any
 from . import functional, init, modules, parameter, utils
 from .modules import *  # noqa: F403
 from .modules import __all__ as _layers
-from .parameter import Buffer, Parameter  # noqa: I001  (modules need parameters)
+from .parameter import Buffer, Parameter, UninitializedBuffer, UninitializedParameter  # noqa: I001  (modules need parameters)
 
 __all__ = [
     *_layers,
     "Buffer",
     "Parameter",
+    "UninitializedBuffer",
+    "UninitializedParameter",
     "factory_kwargs",
     "functional",
     "init",

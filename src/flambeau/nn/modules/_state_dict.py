@@ -10,7 +10,7 @@ from typing import Any
 from ...autograd import no_grad
 from ...tensor import Tensor
 from ...utils.hooks import RemovableHandle
-from ..parameter import Parameter
+from ..parameter import Parameter, is_lazy
 from ._hooks import _WrappedHook, add_hook
 
 _EXTRA_STATE_KEY_SUFFIX = "_extra_state"
@@ -192,10 +192,11 @@ class StateDictMixin:
                 f"from checkpoint but received {type(loaded)}"
             )
             return
+        lazy = is_lazy(own)
         # Files of old saved what is a scalar today as one element.
-        if own.dim() == 0 and tuple(loaded.shape) == (1,):
+        if not lazy and own.dim() == 0 and tuple(loaded.shape) == (1,):
             loaded = loaded[0]
-        if loaded.shape != own.shape:
+        if not lazy and loaded.shape != own.shape:
             error_msgs.append(
                 f"size mismatch for {key}: copying a param with shape {loaded.shape} from checkpoint, "
                 f"the shape in current model is {own.shape}."

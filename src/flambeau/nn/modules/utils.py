@@ -7,6 +7,7 @@ from itertools import repeat
 from typing import Any
 
 from ...dtypes import dtype as DType
+from ...dtypes import of_python_type
 from ...tensor import Tensor
 
 __all__ = ["consume_prefix_in_state_dict_if_present"]
@@ -57,7 +58,7 @@ def _typename(value: object) -> str:
 
 def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, DType | None, bool, Any]:
     """Read the arguments of ``to``: return device, dtype, non_blocking and memory format."""
-    if args and isinstance(args[0], DType):
+    if args and isinstance(of_python_type(args[0]), DType):
         names = ["dtype", "non_blocking"]
     elif args and isinstance(args[0], Tensor):
         names = ["tensor", "non_blocking"]
@@ -75,7 +76,7 @@ def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, DType | None, bool, Any]:
     tensor = options.get("tensor")
     if tensor is not None:
         options.update(device=tensor.device, dtype=tensor.dtype)
-    dtype = options.get("dtype")
+    dtype = of_python_type(options.get("dtype"))
     if dtype is not None and not isinstance(dtype, DType):
         raise TypeError(f"to(): argument 'dtype' must be a dtype, not {_typename(dtype)}")
     return options.get("device"), dtype, bool(options.get("non_blocking")), options.get("memory_format")
