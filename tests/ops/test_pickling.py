@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import types
 
 import pytest
 
@@ -103,3 +104,17 @@ def test_what_stands_beside_tensors():
     assert copy.deepcopy(x.dtype) is flambeau.float32
     assert pickled(x.shape) == (1, 2)
     assert pickled(x.device) == x.device
+
+
+def public_functions():
+    for namespace, functions in flambeau.ops.NAMESPACES.items():
+        for name, function in functions.items():
+            if isinstance(function, types.FunctionType):
+                yield f"{namespace}.{name}", function
+
+
+def test_public_functions_are_pickled_by_their_public_names():
+    lost = [name for name, function in public_functions() if pickled(function) is not function]
+    assert lost == []
+    assert (flambeau.zeros.__name__, flambeau.add.__module__) == ("zeros", "flambeau")
+    assert pickled(flambeau.nn.TransformerEncoderLayer(4, 2)).activation is flambeau.nn.functional.relu

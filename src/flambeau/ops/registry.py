@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
+from types import FunctionType
 
 from ..tensor import Tensor
 from . import overrides
@@ -14,6 +15,19 @@ NAMESPACES: dict[str, dict] = {}
 def export(namespace: str, name: str, function) -> None:
     """Put ``function`` into a namespace such as ``torch`` or ``nn.functional``."""
     NAMESPACES.setdefault(namespace, {})[name] = function
+    if isinstance(function, FunctionType):
+        _place(function, namespace, name)
+
+
+def _place(function: FunctionType, namespace: str, name: str) -> None:
+    """Let ``function`` be known by its public name, by which it is pickled; an alias gives way to the function's own name."""
+    if name != function.__name__:
+        if function.__name__ in NAMESPACES[namespace] or hasattr(function, "__placed__"):
+            return
+        function.__name__ = name
+    function.__module__ = "flambeau" if namespace == "torch" else f"flambeau.{namespace}"
+    function.__qualname__ = name
+    function.__placed__ = True
 
 
 def _without_out(public):
