@@ -127,3 +127,27 @@ def test_expanded_positions(threads):
 
     agree(added, small(5, 30, 40), small(5, 30, 60), positions)
     agree(added, small(5, 30, 40), small(5, 30, 60).transpose(1, 0, 2).copy().transpose(1, 0, 2), positions)
+
+
+@pytest.mark.parametrize("dtype", [np.int32, np.int64])
+def test_several_index_tensors_of_any_shapes(threads, dtype):
+    """Positions are made of them by a task of their own."""
+    first, second, third = (places(8, *shape).astype(dtype) - 4 for shape in ((5, 1, 3), (4, 1), (1,)))
+    for _ in range(2):  # what comes again is compiled
+        for dims in (lambda a, b, c: (a, b), lambda a, b, c: (a, slice(None), b), lambda a, b, c: (c, b, a), lambda a, b, c: (a,)):
+            found = []
+            for lib in (torch, flambeau):
+                x, index = lib.tensor(np.arange(8 * 8 * 8.0)).view(8, 8, 8), dims(*map(lib.tensor, (first, second, third)))
+                x[index] *= -1
+                found.append(x.numpy())
+            np.testing.assert_array_equal(*found)
+
+
+def test_an_index_tensor_out_of_range_is_named():
+    first, second = flambeau.tensor([[0], [-5]]), flambeau.tensor([0, 1, 2])
+    for _ in range(2):
+        x = flambeau.zeros(4, 3)
+        with pytest.raises(IndexError, match="index -5 is out of bounds for dimension 0 with size 4"):
+            x.index_put((first, second), flambeau.ones(())).numpy()
+        with pytest.raises(IndexError, match="index 9 is out of bounds for dimension 1 with size 3"):
+            x.scatter(1, flambeau.tensor([[0] * 8 + [9]]), flambeau.ones(1, 9)).numpy()

@@ -56,6 +56,25 @@ class Index(NamedTuple):
     wrap: bool
 
 
+class Scatter(NamedTuple):
+    """``target[..., index[..., j, ...], ...]`` along ``dim`` becomes, or is combined with, ``source[..., j, ...]``.
+
+    ``reduce`` is "set", "add", "multiply", "amax" or "amin". No index is negative.
+    """
+
+    dim: int
+    reduce: str
+
+
+class IndexWrite(NamedTuple):
+    """The places that ``Index`` with the same fields would read become, or are combined with, the values. ``reduce`` as in ``Scatter``."""
+
+    dims: tuple[int, ...]
+    at: int
+    wrap: bool
+    reduce: str
+
+
 class Flip(NamedTuple):
     """The input with the dimensions ``dims`` read backwards."""
 

@@ -7,11 +7,10 @@ same in every run; of several written to one place by ``set`` the last one stays
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 
 from .. import dtypes
+from ..compiler.plans import IndexWrite, Scatter
 from ..lazy.run import NUMPY_ONLY
 from ..lazy.window import record
 from ..tensor import Tensor, wrap_dim
@@ -24,25 +23,6 @@ from .overrides import dispatching
 from .registry import function
 from .reshaping import reshaped
 from .views import _expand
-
-
-class Scatter(NamedTuple):
-    """``target[..., index[..., j, ...], ...]`` along ``dim`` becomes, or is combined with, ``source[..., j, ...]``.
-
-    ``reduce`` is "set", "add", "multiply", "amax" or "amin". No index is negative.
-    """
-
-    dim: int
-    reduce: str
-
-
-class IndexWrite(NamedTuple):
-    """The places that ``Index`` with the same fields would read become, or are combined with, the values. ``reduce`` as in ``Scatter``."""
-
-    dims: tuple[int, ...]
-    at: int
-    wrap: bool
-    reduce: str
 
 
 def writing():

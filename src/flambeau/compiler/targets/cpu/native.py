@@ -38,6 +38,7 @@ class Shared(NamedTuple):
 
 SCRATCH = object()  # a cell with the address of the threads' scratch ...
 SCRATCH_BYTES = object()  # ... and one with what each thread has of it
+ERROR = object()  # a cell with the address of two i64: an index that is out of range, and 1
 
 
 class Task(NamedTuple):
@@ -50,13 +51,17 @@ class Task(NamedTuple):
 
 @dataclass
 class Lowered:
-    """An operation as tasks: ``then`` starts when all of ``tasks`` have ended. ``tables`` are arrays whose addresses cells hold."""
+    """An operation as tasks: ``then`` starts when all of ``tasks`` have ended. ``tables`` are arrays whose addresses cells hold.
+
+    ``bounds``: ``(dim, size)`` of what its indices, if it has any, must lie in; the tasks report one that does not by ``ERROR``.
+    """
 
     tasks: list[Task]
     then: list[Task] = field(default_factory=list)
     scratch_bytes: int = 0
     shared_bytes: int = 0
     tables: list = field(default_factory=list)
+    bounds: tuple[tuple[int, int], ...] = ()
 
 
 _LOWERINGS: dict[type, Callable[[Operation], Lowered | None]] = {}
@@ -75,7 +80,8 @@ def lowering(plan: type):
 @functools.cache
 def _load() -> None:
     """Import the modules that nobody else imports for what they register."""
-    importlib.import_module("flambeau.compiler.targets.cpu.integer_dot")
+    for name in ("integer_dot", "writing"):
+        importlib.import_module(f"flambeau.compiler.targets.cpu.{name}")
 
 
 def has_lowering(operation: Operation) -> bool:

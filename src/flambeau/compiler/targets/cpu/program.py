@@ -18,7 +18,7 @@ from . import convolution, dot, pooling, scan  # noqa: F401  (modules that regis
 from .codegen import emit_kernel, join_module, layout, scratch_bytes
 from .dot_layout import FIELDS
 from .elementwise import supports
-from .native import SCRATCH, SCRATCH_BYTES, Operand, Result, Shared, lower_single
+from .native import ERROR, SCRATCH, SCRATCH_BYTES, Operand, Result, Shared, lower_single
 from .strips import Chain, Piece, Product, find_chains
 
 _ALIGN = 64
@@ -279,6 +279,7 @@ class _Planner:
         for i, level in enumerate(levels):
             by_level.setdefault(level, []).append(i)
         error_count = sum(len(n.sites) for nests in lowered for n in _nests_of(nests))
+        error_count += sum(bool(tasks.bounds) for tasks in self.native.values() if tasks)
         compiled.no_errors = array("q", bytes(16 * error_count))
         compiled.errors = compiled.no_errors[:] if error_count else None
         plan: list = []
@@ -351,6 +352,9 @@ class _Planner:
         elif self.native[i] is not None:
             lowered = self.native[i]
             self.scratch = max(self.scratch, lowered.scratch_bytes)
+            self.error_cell = self._next_error()
+            if lowered.bounds:
+                self.error_sites.append((step.operation.site, lowered.bounds))
             launches += [self._task(task, step.operation, i) for task in lowered.tasks]
             combining += [self._task(task, step.operation, i) for task in lowered.then]
         elif self._is_native(i):
@@ -408,7 +412,7 @@ class _Planner:
             self.scratch = max(self.scratch, wanted)
             cells[where.scratch], cells[where.scratch_bytes] = Base(self.scratch_base, 0), _SCRATCH_BYTES
         if nest.sites:
-            cells[where.error] = self.compiled.errors.buffer_info()[0] + 16 * len(self.error_sites)
+            cells[where.error] = self._next_error()
             self.error_sites += nest.sites
         for place, binding in zip(where.args, nest.bindings):
             cells[place.pointer] = self._cell(binding.value, binding.offset, i)
@@ -423,6 +427,10 @@ class _Planner:
         for cell, (scalar, dtype) in zip(where.scalars, nest.scalars):
             cells[cell] = self._scalar(scalar, dtype)
         return kernel_address(kernel), cells, nest.items
+
+    def _next_error(self) -> int:
+        """The address of the cells for an index out of range that nobody uses yet."""
+        return self.compiled.errors.buffer_info()[0] + 16 * len(self.error_sites) if self.compiled.errors is not None else 0
 
     def _scalar(self, scalar, dtype: str):
         kind, number = scalar
@@ -452,6 +460,8 @@ class _Planner:
                 return self._cell(operation.outputs[marker.index], 0, i)
             if marker.__class__ is Shared:
                 return Base(self.arena_base, self.partials[i] + marker.offset)
+            if marker is ERROR:
+                return self.error_cell
             return Base(self.scratch_base, 0) if marker is SCRATCH else marker
 
         return task.function, [cell(marker) for marker in task.cells], task.items
