@@ -19,7 +19,7 @@ from .operator import make_function, operator
 from .overrides import write_out
 from .promotion import number_dtype, result_type_of
 from .registry import export, function
-from .schema import NUMBERS
+from .schema import NUMBERS, argument
 
 HIDDEN = {"namespace": None, "method": False, "out": False, "inplace": False}
 WITH_INPLACE = {**HIDDEN, "inplace": True}
@@ -155,8 +155,8 @@ def _sum(name: str, plain, multiple, input, other, alpha):
     if alpha.__class__ is int and alpha == 1:
         return plain(input, other)
     common = result_type_of((input, other))
-    if isinstance(alpha, Tensor):
-        alpha = alpha.item()
+    if alpha.__class__ not in NUMBERS:
+        alpha = argument(name, "alpha", "Scalar", alpha, 2)
     if isinstance(alpha, bool) and common is not dtypes.bool_:
         raise RuntimeError("Boolean alpha only supported for Boolean results.")
     if isinstance(alpha, (float, complex)) and common.category < 2:

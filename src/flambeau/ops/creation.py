@@ -23,7 +23,7 @@ from .elementwise import Map
 from .operator import Operator
 from .promotion import number_dtype
 from .registry import export, function
-from .schema import spread
+from .schema import argument, describe, spread
 
 # -- filled tensors ------------------------------------------------------------------------------------------------------
 
@@ -118,23 +118,11 @@ def _whole(normalized):
 
 def check_size(name: str, size) -> tuple[int, ...]:
     """The sizes of a creation call as a tuple of ints; ``RuntimeError`` for negative ones, ``TypeError`` for others."""
-    if isinstance(size, int):
-        size = (size,)
-    elif isinstance(size, Tensor) and not size.ndim:
-        size = (int(size),)
-    try:
-        shape = tuple([s.__index__() for s in size])
-    except (TypeError, AttributeError):
-        raise TypeError(f"{name}(): argument 'size' must be tuple of ints, not {_describe(size)}") from None
+    shape = argument(name, "size", "int[]", size, 0)
     for s in shape:
         if s < 0:
             raise RuntimeError(f"Trying to create tensor with negative dimension {s}: {list(shape)}")
     return shape
-
-
-def _describe(size) -> str:
-    from .schema import describe
-    return describe(size)
 
 
 def finish(made: Tensor, requires_grad: bool, pin_memory: bool = False, layout=None) -> Tensor:
@@ -221,7 +209,7 @@ def empty_strided(size, stride, *, dtype=None, layout=None, device=None, require
 def _like(name: str, maker, has_value: bool = False):
     def check(input, pin_memory, layout):
         if not isinstance(input, Tensor):
-            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {_describe(input)}")
+            raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {describe(input)}")
         finish(input, False, pin_memory, layout)
 
     def plain(input, *, dtype=None, layout=None, device=None, requires_grad=False, pin_memory=False,

@@ -6,8 +6,6 @@ of them and of elementwise operators, so that it fuses into one pass over rows.
 
 from __future__ import annotations
 
-import operator as _operator
-
 import numpy as np
 
 from .. import dtypes
@@ -24,7 +22,7 @@ from .positions import positions
 from .registry import NAMESPACES, function
 from .reshaping import reshaped
 from .return_types import named_result
-from .schema import describe
+from .schema import argument
 from .selection import where
 from .views import _expand
 
@@ -121,12 +119,9 @@ def _dim_argument(name: str, dim):
     """``dim`` as signatures are keyed by it: None, an int or a tuple of ints."""
     if dim is None or dim.__class__ is int:
         return dim
-    try:
-        if isinstance(dim, (tuple, list)):
-            return tuple([_operator.index(d) for d in dim])
-        return _operator.index(dim)
-    except TypeError:
-        raise TypeError(f"{name}(): argument 'dim' (position 2) must be tuple of ints, not {describe(dim)}") from None
+    if isinstance(dim, (tuple, list)):
+        return argument(name, "dim", "int[]", dim)
+    return argument(name, "dim", "int[]", dim)[0]
 
 
 def check_has_elements(name: str, shape, dims: tuple[int, ...], dim) -> None:
@@ -250,7 +245,7 @@ def prod(input, dim=None, keepdim: bool = False, *, dtype=None, out=None):
     """The product over ``dim`` (one dimension, or all). Integers and bools multiply in int64 unless ``dtype``
     is given."""
     if isinstance(dim, (tuple, list)):
-        raise TypeError(f"prod(): argument 'dim' (position 2) must be int, not {describe(dim)}")
+        dim = argument("prod", "dim", "int", dim)
     result = _prod(input, dim, keepdim, dtype=dtype)
     return result if out is None else write_out("prod", result, out)
 
@@ -422,9 +417,7 @@ def _extremum_function(name: str, over_all, along, elementwise: str):
 
 
 def _int_dim(name: str, dim) -> int:
-    if isinstance(dim, (float, tuple, list, str)):
-        raise TypeError(f"{name}(): argument 'dim' (position 2) must be int, not {describe(dim)}")
-    return _operator.index(dim)
+    return argument(name, "dim", "int", dim)
 
 
 max_ = _extremum_function("max", _max_of_all, _max_along, "maximum")

@@ -20,6 +20,7 @@ import numpy as np
 
 from ..compiler.graph import Param
 from ..dtypes import dtype as _dtype
+from ..dtypes import of_python_type
 from ..tensor import Tensor
 
 NUMBERS = (int, float, bool, complex)
@@ -145,14 +146,16 @@ def compile_function(source: str, name: str, scope: dict, origin: str, doc: str 
 
 def normalize(function: str, position: int, parameter: Parameter, value):
     """A call's argument in the form that signatures are keyed by; ``TypeError`` where PyTorch raises it."""
-    kind = parameter.type
-    if kind in _NORMALIZERS:
-        try:
-            return _NORMALIZERS[kind](value)
-        except (TypeError, _Mismatch):
-            raise TypeError(f"{function}(): argument '{parameter.name}' (position {position + 1}) must be "
-                            f"{_PRINTED.get(kind, kind)}, not {describe(value)}") from None
-    return value
+    return value if parameter.type not in _NORMALIZERS else argument(function, parameter.name, parameter.type, value, position)
+
+
+def argument(function: str, name: str, kind: str, value, position: int = 1):
+    """``value`` as the ``position``-th argument, counted from zero, of a type of the schema's; ``TypeError`` names both."""
+    try:
+        return _NORMALIZERS[kind](value)
+    except (TypeError, _Mismatch):
+        raise TypeError(f"{function}(): argument '{name}' (position {position + 1}) must be "
+                        f"{_PRINTED.get(kind, kind)}, not {describe(value)}") from None
 
 
 def spread(values):
@@ -220,30 +223,45 @@ def _tensor_or_number(value):
 
 
 def _integer(value) -> int:
-    if isinstance(value, float) or value is None:
-        raise _Mismatch
-    return _operator.index(value)
+    if value.__class__ is not int:
+        if isinstance(value, (bool, np.bool_, np.ndarray)) or (isinstance(value, Tensor) and (value.ndim or value.dtype.category != 1)):
+            raise _Mismatch
+        value = _operator.index(value)
+    if not -(2**63) <= value < 2**63:
+        raise ValueError(f"Overflow when unpacking long long: {value}")
+    return value
 
 
 def _integers(value) -> tuple[int, ...]:
     if isinstance(value, (list, tuple)):
-        return tuple([_integer(v) for v in value])
-    if isinstance(value, Tensor) and value.ndim:
-        raise _Mismatch
+        if value and isinstance(value[0], bool):
+            raise _Mismatch
+        return tuple([_element(v) for v in value])
+    if isinstance(value, Tensor):
+        return (_element(value),)
     return (_integer(value),)
 
 
+def _element(value) -> int:
+    """One of several integers: behind the first also a bool, and any tensor of one integer."""
+    if value.__class__ is not int and isinstance(value, (float, np.bool_)):
+        raise _Mismatch
+    if not -(2**63) <= (number := _operator.index(value)) < 2**63:
+        raise _Mismatch
+    return number
+
+
 def _float(value) -> float:
-    if isinstance(value, (str, bytes, complex)) or value is None:
+    if isinstance(value, (str, bytes, complex, np.ndarray)) or value is None:
+        raise _Mismatch
+    if isinstance(value, Tensor) and (value.ndim or value.requires_grad or value.dtype.is_complex):
         raise _Mismatch
     return float(value)
 
 
 def _boolean(value) -> bool:
-    if isinstance(value, (bool, np.bool_)):
-        return bool(value)
-    if isinstance(value, int):
-        return bool(value)
+    if value.__class__ is bool:
+        return value
     raise _Mismatch
 
 
@@ -254,11 +272,9 @@ def _string(value) -> str:
 
 
 def _dtype_argument(value):
-    if value is float:
-        from .. import dtypes
-        return dtypes.float64
-    if isinstance(value, _dtype):
-        return value
+    found = of_python_type(value)
+    if isinstance(found, _dtype):
+        return found
     raise _Mismatch
 
 

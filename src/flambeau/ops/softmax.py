@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import warnings
 
-from ..dtypes import get_default_dtype
+from ..dtypes import get_default_dtype, of_python_type
 from ..tensor import Tensor, wrap_dim
 from .elementwise import refusal
 from .operator import operator
 from .overrides import write_out
 from .reductions import amax, reduced_dims, sum, with_dims
 from .registry import export, function
+from .schema import argument
 from .selection import where
 
 
@@ -56,10 +57,9 @@ _softmax.operator.node_name, _log_softmax.operator.node_name = "SoftmaxBackward0
 def _call(name: str, op, input, dim, dtype):
     if not isinstance(input, Tensor):
         raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
-    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(
-            f"{name}() received an invalid combination of arguments: dim must be int, not {type(dim).__name__}"
-        )
+    if dim.__class__ is not int:
+        dim = argument(name, "dim", "int", dim)
+    dtype = of_python_type(dtype)
     _checked(name, input, dim, dtype)
     return op(input, dim, None if dtype is input.dtype else dtype)
 

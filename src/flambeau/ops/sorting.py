@@ -16,6 +16,7 @@ from .reductions import put_at
 from .registry import function
 from .reshaping import reshaped
 from .return_types import named_result
+from .schema import argument
 
 
 def order_of(array: np.ndarray, dim: int, descending: bool) -> np.ndarray:
@@ -68,12 +69,6 @@ _sort.gradient(_scattered)
 _sort_result = named_result("sort", "values", "indices")
 
 
-def _check_dim(name: str, dim):
-    if isinstance(dim, bool) or not hasattr(dim, "__index__"):
-        raise TypeError(f"{name}(): argument 'dim' must be int, not {type(dim).__name__}")
-    return dim
-
-
 @function(method=True)
 def sort(input, dim: int = -1, descending: bool = False, stable: bool | None = None, *, out=None):
     """The elements in order along ``dim`` and their former positions, as ``return_types.sort``. Always
@@ -81,16 +76,14 @@ def sort(input, dim: int = -1, descending: bool = False, stable: bool | None = N
 
     Raises ``RuntimeError`` for complex tensors.
     """
-    if isinstance(dim, bool):  # sort(stable, dim): PyTorch's other signature gives these by keyword
-        raise TypeError("sort(): argument 'dim' must be int, not bool")
-    result = _sort_result(_sort.function(input, dim, bool(descending)))
+    result = _sort_result(_sort.function(input, dim, descending))
     return result if out is None else write_out("sort", result, out)
 
 
 @function(method=True)
 def argsort(input, dim: int = -1, descending: bool = False, stable: bool = False, *, out=None):
     """The positions (int64) that put ``input`` in order along ``dim``; always stable."""
-    result = _sort.function(input.detach(), _check_dim("argsort", dim), bool(descending))[1]
+    result = _sort.function(input.detach(), argument("argsort", "dim", "int", dim), descending)[1]
     return result if out is None else write_out("argsort", result, out)
 
 
@@ -177,10 +170,10 @@ def topk(input, k: int, dim: int = -1, largest: bool = True, sorted: bool = True
             if input.dtype.category == 0
             else RuntimeError("topk does not support complex dtypes on CPU")
         )
-    d = wrap_dim(_check_dim("topk", dim), input.ndim)
+    d = wrap_dim(argument("topk", "dim", "int", dim, 2), input.ndim)
     if not 0 <= k <= (input.shape[d] if input.ndim else 1):
         raise RuntimeError("selected index k out of range")
-    result = _topk_result(_topk.function(input, k, dim, bool(largest)))
+    result = _topk_result(_topk.function(input, k, dim, largest))
     return result if out is None else write_out("topk", result, out)
 
 
