@@ -6,6 +6,7 @@ Operators attach their methods to this class (``ops/``); here is only what needs
 from __future__ import annotations
 
 import ctypes
+import threading
 import weakref
 from typing import TYPE_CHECKING, Any, cast
 
@@ -189,7 +190,7 @@ class Tensor:
 
     def is_shared(self) -> bool:
         """Whether the storage is in memory that forked processes share."""
-        return self._storage.shared
+        return isinstance(self._storage.buffer, memory.SharedBuffer)
 
     @property
     def _version(self) -> int:
@@ -462,10 +463,21 @@ def overrides_functions(cls: type) -> bool:
 
 def _disabled_torch_function_impl(func, types, args=(), kwargs=None):
     """As a class's static ``__torch_function__``: operators treat its instances as plain tensors."""
-    from .ops.overrides import DisableTorchFunctionSubclass
-
-    with DisableTorchFunctionSubclass():
+    previous, modes.disabled = modes.disabled, True
+    try:
         return func(*args, **(kwargs or {}))
+    finally:
+        modes.disabled = previous
+
+
+class _Modes(threading.local):
+    """Who is asked before an operator runs: the modes that are on, and whether subclasses are asked at all."""
+
+    stack: tuple = ()
+    disabled = False
+
+
+modes = _Modes()
 
 
 def from_array(array: np.ndarray, dtype, *, copy: bool = True) -> Tensor:

@@ -10,16 +10,9 @@ from ..autograd.mode import state
 from ..dtypes import SCALAR_NAMES
 from ..lazy.spec import Spec, contiguous_strides
 from ..lazy.window import user_line
-from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass
+from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass, modes
 from .schema import NUMPY_NAMES
 
-
-class _Modes(threading.local):
-    stack: tuple = ()
-    disabled = False
-
-
-modes = _Modes()
 OPERATORS: dict = {}
 operators: list = []  # all of them: two may share a name
 
