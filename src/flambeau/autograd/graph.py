@@ -30,7 +30,8 @@ class Meta:
 
     ``node`` and ``nr`` name the operator (and which of its results) that made the tensor. ``base`` is the tensor that a
     view was taken of; ``history`` counts in-place changes of a base's graph, ``seen`` is the base's count for which a
-    view's ``node`` holds. ``views`` are the views that must learn of it when a base comes to require grad. ``creation`` is
+    view's ``node`` holds. ``views`` are the views that must learn of it when a base comes to require grad; one that ``follows``
+    a leaf requires grad because the leaf does, but was taken before, so that no gradient flows through it. ``creation`` is
     "no_grad" or "several" for views that grad mode may not write to; such a view is of use while its storage's version is
     ``version``; "inference" is as "no_grad".
     """
@@ -45,6 +46,7 @@ class Meta:
     post_hooks = None  # on the tensor, after accumulation
     base = None
     views = None
+    follows = False
     creation = None
     version = 0
     history = 0
@@ -158,7 +160,7 @@ def edge_of(tensor):
             refresh_view(tensor)
     if meta.node is not None:
         return meta.node, meta.nr
-    if meta.creation == "no_grad" or meta.creation == "inference":
+    if meta.creation == "no_grad" or meta.creation == "inference" or meta.follows:
         return None
     if meta.tensor is None:
         meta.tensor = weakref.ref(tensor)
@@ -212,6 +214,18 @@ def require_grad_of_base(base) -> None:
             view._spec = view._spec.with_grad(True)
             view._autograd.seen = -1
     meta.views = None
+
+
+def let_views_follow(leaf) -> None:
+    """Make the views that were taken of ``leaf`` require grad, or no more, as it does from now on."""
+    wanted = leaf._spec.requires_grad
+    for ref in leaf._autograd.views or ():
+        view = ref()
+        if view is None or view._spec.dtype.category < 2 or view._autograd.node is not None:
+            continue
+        if wanted != view._spec.requires_grad and (wanted or view._autograd.follows):
+            view._spec = view._spec.with_grad(wanted)
+            view._autograd.follows = wanted
 
 
 def refuse_view(meta: Meta, what: str) -> None:
