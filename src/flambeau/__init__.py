@@ -87,6 +87,10 @@ from .runtime.threads import get_num_threads, set_num_threads
 from .tensor import Tensor
 from .version import __version__
 
+# Classes are known, and pickled, by the names that programs use.
+for _public in (Tensor, Size, dtype, finfo, iinfo, device, layout, memory_format, ops.random.Generator):
+    _public.__module__ = __name__
+
 # Every function and class that the operators registered for this namespace.
 globals().update(ops.NAMESPACES["torch"])
 

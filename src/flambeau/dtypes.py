@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import numpy as np
 
+from .runtime.fixed import Fixed
+
 __all__ = ["dtype", "finfo", "iinfo", "promote_types", "can_cast", "result_kind", "from_numpy_dtype"]
 
 _KINDS = {"b": 0, "i": 1, "f": 2, "c": 3}
 _FLOAT32 = np.dtype("float32")
 
 
-class dtype:
+class dtype(Fixed):
     """An element type such as ``float32``.
 
     ``numpy`` is the NumPy type of the memory. What NumPy does not have is seen as bits: bfloat16 as ``uint16``, the 8-bit
@@ -20,17 +22,12 @@ class dtype:
     __slots__ = ("name", "itemsize", "numpy", "kind", "is_floating_point", "is_complex", "is_signed", "compute", "alias", "packed")
 
     def __init__(self, name: str, itemsize: int, numpy_name: str, kind: str, signed: bool = True, alias: str = ""):
-        self.name = name
-        self.itemsize = itemsize
-        self.numpy = np.dtype(numpy_name)
-        self.kind = kind
-        self.is_floating_point = kind == "f"
-        self.is_complex = kind == "c"
-        self.is_signed = signed
-        self.packed = kind != self.numpy.kind and kind in "fc"  # whether memory is bits that NumPy cannot interpret
+        memory = np.dtype(numpy_name)
+        packed = kind != memory.kind and kind in "fc"  # whether memory is bits that NumPy cannot interpret
         # The NumPy type in which arithmetic on this dtype is done.
-        self.compute = np.dtype("complex64") if name == "complex32" else _FLOAT32 if self.packed or name == "float16" else self.numpy
-        self.alias = alias
+        compute = np.dtype("complex64") if name == "complex32" else _FLOAT32 if packed or name == "float16" else memory
+        self._fill(name=name, itemsize=itemsize, numpy=memory, kind=kind, is_floating_point=kind == "f", is_complex=kind == "c",
+                   is_signed=signed, packed=packed, compute=compute, alias=alias)
 
     def __repr__(self) -> str:
         return f"torch.{self.name}"
@@ -64,12 +61,9 @@ class NameOnly(dtype):
     """A dtype that programs may name and compare, of which there are no tensors: that of quantised and of packed numbers."""
 
     __slots__ = ()
-    _facts = ("name", "itemsize", "kind", "is_floating_point", "is_complex", "alias")
 
     def __init__(self, name: str, itemsize: int):
-        facts = (name, itemsize, "q", name.startswith("float"), False, "")
-        for field, fact in zip(self._facts, facts):
-            setattr(self, field, fact)
+        self._fill(name=name, itemsize=itemsize, kind="q", is_floating_point=name.startswith("float"), is_complex=False, alias="")
 
     @property
     def is_signed(self) -> bool:  # type: ignore[override]
@@ -127,11 +121,25 @@ SCALAR_NAMES = {
     **{d.name: d.name.capitalize() for d in FLOAT8},
 }
 BY_NAME = {d.name: d for d in (*ALL, *NAMES_ONLY)} | {d.alias: d for d in ALL if d.alias}
+_BY_PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
 _BY_NUMPY = {d.numpy: d for d in ALL if not d.packed}
 
 
 def _by_name(name: str) -> dtype:
     return BY_NAME[name]
+
+
+def of_python_type(value):
+    """The dtype that one of Python's own types of numbers stands for, as in ``dtype=float``; anything else as it is."""
+    return _BY_PYTHON.get(value, value) if value.__class__ is type else value
+
+
+def checked(function: str, argument: str, position: int, value) -> dtype:
+    """An argument that must be a dtype or one of Python's types of numbers; ``TypeError`` else."""
+    found = of_python_type(value)
+    if not isinstance(found, dtype):
+        raise TypeError(f"{function}(): argument '{argument}' (position {position}) must be torch.dtype, not {type(value).__name__}")
+    return found
 
 
 def from_numpy_dtype(numpy_dtype) -> dtype:
@@ -228,38 +236,60 @@ def set_default_dtype(d: dtype) -> None:
     _default = d
 
 
-class finfo:
+class _Limits(Fixed):
+    """What is known of a dtype's range; equal for equal dtypes, and not hashable, as in PyTorch."""
+
+    __hash__ = None  # type: ignore[assignment]
+    dtype: str
+
+    def __eq__(self, other) -> bool:
+        return type(self) is type(other) and self.dtype == other.dtype
+
+
+class finfo(_Limits):
     """Limits of a floating-point dtype: ``eps max min tiny smallest_normal resolution bits``."""
 
+    eps: float
+    max: float
+    min: float
+    tiny: float
+    smallest_normal: float
+    resolution: float
+    bits: int
+
     def __init__(self, type: dtype | None = None):
-        type = type or _default
+        type = _default if type is None else checked("finfo", "type", 1, type)
         if not (type.is_floating_point or type.is_complex):
             raise TypeError(f"torch.finfo() requires a floating point input type. Use torch.iinfo to handle '{type!r}'")
         type = type.to_real()
-        self.dtype = type.name
-        self.bits = type.itemsize * 8
         if type.name in _LIMITS:
-            self.eps, self.max, self.tiny, self.resolution = _LIMITS[type.name]
+            eps, largest, tiny, resolution = _LIMITS[type.name]
         else:
             info = np.finfo(type.numpy)
-            self.eps, self.max, self.tiny = float(info.eps), float(info.max), float(info.tiny)
-            self.resolution = 10.0 ** -info.precision
-        self.min = -self.max if type.is_signed else self.tiny
-        self.smallest_normal = self.tiny
+            eps, largest, tiny, resolution = float(info.eps), float(info.max), float(info.tiny), 10.0 ** -info.precision
+        self._fill(dtype=type.name, bits=type.itemsize * 8, eps=eps, max=largest, min=-largest if type.is_signed else tiny, tiny=tiny,
+                   smallest_normal=tiny, resolution=resolution)
 
     def __repr__(self) -> str:
         return (f"finfo(resolution={self.resolution:g}, min={self.min:g}, max={self.max:g}, eps={self.eps:g}, "
                 f"smallest_normal={self.smallest_normal:g}, tiny={self.tiny:g}, dtype={self.dtype})")
 
 
-class iinfo:
+class iinfo(_Limits):
     """Limits of an integer dtype: ``min max bits``."""
 
+    bits: int
+    min: int
+    max: int
+
     def __init__(self, type: dtype):
+        type = checked("iinfo", "type", 1, type)
+        if type is bool_:
+            raise TypeError("torch.bool is not supported by torch.iinfo")
         if type.kind != "i":
             raise TypeError(f"torch.iinfo() requires an integer input type. Use torch.finfo to handle '{type!r}'")
         info = np.iinfo(type.numpy)
-        self.bits, self.min, self.max, self.dtype = info.bits, int(info.min), int(info.max), type.name
+        self._fill(bits=info.bits, min=int(info.min), max=int(info.max), dtype=type.name)
 
     def __repr__(self) -> str:
         return f"iinfo(min={self.min:g}, max={self.max:g}, dtype={self.dtype})"

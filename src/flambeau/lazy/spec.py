@@ -15,6 +15,9 @@ class Size(tuple):
 
     __slots__ = ()
 
+    def __new__(cls, sizes=()):
+        return tuple.__new__(cls, [s if s.__class__ is int else _whole(i, s) for i, s in enumerate(sizes)])
+
     def numel(self) -> int:
         """The product of the dimensions (1 for a 0-dim shape)."""
         return count(self)
@@ -27,7 +30,9 @@ class Size(tuple):
         return Size(item) if isinstance(key, slice) else item
 
     def __add__(self, other):
-        return Size(tuple.__add__(self, tuple(other)))
+        if not isinstance(other, tuple):
+            raise TypeError(f"can only concatenate tuple (not {type(other).__name__}) to torch.Size")
+        return Size(tuple.__add__(self, other))
 
     def __radd__(self, other):
         return Size(tuple(other) + tuple(self))
@@ -35,8 +40,18 @@ class Size(tuple):
     def __mul__(self, n):
         return Size(tuple.__mul__(self, n))
 
+    __rmul__ = __mul__
+
     def __reduce__(self):
         return Size, (tuple(self),)
+
+
+def _whole(position: int, size) -> int:
+    """A size that is no plain int; ``TypeError`` unless it stands for one."""
+    try:
+        return size.__index__()
+    except (AttributeError, TypeError):
+        raise TypeError(f"torch.Size() takes an iterable of 'int' (item {position} is '{type(size).__name__}')") from None
 
 
 class Spec:

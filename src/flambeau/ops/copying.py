@@ -190,6 +190,7 @@ def to(self, *args, dtype=None, device=None, other=None, non_blocking: bool = Fa
         raise TypeError("to() received an invalid combination of arguments - got more than non_blocking and copy")
     copy = flags[1] if len(flags) == 2 else copy
     for a in args if other is None else (*args, other):
+        a = dtypes.of_python_type(a)
         if isinstance(a, dtypes.dtype):
             dtype = a
         elif isinstance(a, Tensor):
@@ -200,6 +201,7 @@ def to(self, *args, dtype=None, device=None, other=None, non_blocking: bool = Fa
             continue
         elif a is not None:
             raise TypeError(f"to() received an invalid combination of arguments - got ({type(a).__name__})")
+    dtype = dtypes.of_python_type(dtype)
     result = self
     if device is not None:
         result = _move(result, devices.resolve(device))

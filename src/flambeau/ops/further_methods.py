@@ -12,6 +12,7 @@ from . import overrides
 from .creation import finish, from_numpy
 from .registry import function
 from .slicing import slice_
+from .storage_classes import STORAGE_CLASSES, TypedStorage
 
 
 @function(None, method=True)
@@ -70,8 +71,8 @@ def resize_as(self, tensor):
 
 @function(None, method=True)
 def storage_type(self):
-    """The class of the tensor's typed storage."""
-    return type(self.storage())
+    """The class of storages for the tensor's dtype."""
+    return next((cls for cls in STORAGE_CLASSES.values() if cls.dtype is self.dtype), TypedStorage)
 
 
 @function(None, method=True)

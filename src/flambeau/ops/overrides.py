@@ -7,7 +7,7 @@ import threading
 import warnings
 
 from ..autograd.mode import state
-from ..dtypes import SCALAR_NAMES
+from ..dtypes import SCALAR_NAMES, of_python_type
 from ..lazy.spec import Spec, contiguous_strides
 from ..lazy.window import user_line
 from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass, modes
@@ -112,10 +112,14 @@ def offer(public, args, kwargs):
 
 
 def dispatching(body):
-    """``body`` as a public function that classes and modes can take over; ``axis`` and ``keepdims`` are ``dim`` and ``keepdim``."""
+    """``body`` as a public function that classes and modes can take over.
+
+    Keywords may have NumPy's names, ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, and Python's types for dtypes.
+    """
     code = getattr(body, "__code__", None)
     names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount] if code is not None else ()
     axis = "dim" in names and "axis" not in names
+    typed = "dtype" in names
 
     @functools.wraps(body)
     def public(*args, **kwargs):
@@ -123,6 +127,8 @@ def dispatching(body):
             kwargs = {NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()}
         if (modes.stack or taken_over(args) or (kwargs and taken_over(kwargs.values()))) and not modes.disabled:
             return offer(public, args, kwargs)
+        if typed and kwargs and kwargs.get("dtype").__class__ is type:
+            kwargs = {**kwargs, "dtype": of_python_type(kwargs["dtype"])}
         return body(*args, **kwargs)
 
     return public

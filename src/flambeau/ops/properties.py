@@ -30,9 +30,15 @@ def typename(obj) -> str:
     return name if module in ("", "builtins") else f"{module}.{name}"
 
 
+def _tensor(name: str, input) -> Tensor:
+    if not isinstance(input, Tensor):
+        raise TypeError(f"{name}(): argument 'input' (position 1) must be Tensor, not {type(input).__name__}")
+    return input
+
+
 def _asking(name: str) -> None:
     def ask(input):
-        return getattr(input, name)()
+        return getattr(_tensor(name, input), name)()
 
     ask.__name__ = name
     ask.__doc__ = getattr(Tensor, name).__doc__
@@ -46,7 +52,7 @@ for _name in ("is_floating_point", "is_signed", "is_neg", "is_conj", "is_inferen
 @function(method=True)
 def is_nonzero(input):
     """Whether the only element is not zero. Raises RuntimeError unless there is one element."""
-    if input.numel() != 1:
+    if _tensor("is_nonzero", input).numel() != 1:
         state = "no values" if not input.numel() else "more than one value"
         raise RuntimeError(f"Boolean value of Tensor with {state} is ambiguous")
     return bool(input.item())
@@ -69,15 +75,12 @@ def is_same_size(input, other):
 
 def promote_types(type1, type2):
     """The smallest dtype that holds values of both."""
-    for t in (type1, type2):
-        if not isinstance(t, dtypes.dtype):
-            raise TypeError(f"promote_types(): argument must be torch.dtype, not {type(t).__name__}")
-    return dtypes.promote_types(type1, type2)
+    return dtypes.promote_types(dtypes.checked("promote_types", "type1", 1, type1), dtypes.checked("promote_types", "type2", 2, type2))
 
 
 def can_cast(from_, to):
     """Whether a result of type ``from_`` may be written to an output of type ``to``."""
-    return dtypes.can_cast(from_, to)
+    return dtypes.can_cast(dtypes.checked("can_cast", "from_", 1, from_), dtypes.checked("can_cast", "to", 2, to))
 
 
 @function()

@@ -5,10 +5,12 @@ from __future__ import annotations
 import threading
 from typing import Any
 
+from .fixed import Fixed
+
 _KNOWN = ("cpu", "meta", "cuda", "mps", "xpu", "hpu", "privateuseone", "mtia", "xla", "ipu", "vulkan")
 
 
-class device:
+class device(Fixed):
     """A device such as ``cpu`` or ``meta``; ``index`` is None unless it was given.
 
     As a context manager it is where this thread's new tensors lie unless they are told otherwise.
@@ -22,19 +24,23 @@ class device:
         if isinstance(type, device):
             type, index = type.type, type.index if index is None else index
         if isinstance(type, int):
-            type, index = "cuda", type
+            if type < 0:
+                raise RuntimeError(f"device(): the index of a device must not be negative, got {type}")
+            raise RuntimeError(f"Cannot access accelerator device when none is available: device({type}) names one by its index alone")
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         name, colon, number = type.partition(":")
         if colon:
             if index is not None:
                 raise RuntimeError(f"type (string) must not include an index because index was passed explicitly: {type}")
-            if not number.isdigit():
+            if not number.isdigit() or (number[0] == "0" and number != "0"):
                 raise RuntimeError(f"Invalid device string: '{type}'")
             index = int(number)
+        if index is not None and index < 0:
+            raise RuntimeError(f"device(): the index of a device must not be negative, got {index}")
         if name not in _KNOWN:
             raise RuntimeError(f"Expected one of {', '.join(_KNOWN)} device type at start of device string: {name}")
-        self.type, self.index = name, index
+        self._fill(type=name, index=index)
 
     def __repr__(self) -> str:
         return f"device(type='{self.type}')" if self.index is None else f"device(type='{self.type}', index={self.index})"

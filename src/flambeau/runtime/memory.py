@@ -269,6 +269,18 @@ def wrap(array: np.ndarray) -> Buffer:
     return Buffer(low, high + array.itemsize - low, array)
 
 
+class SharedBuffer(Buffer):
+    """Memory that this process shares with those forked from it."""
+
+    __slots__ = ()
+
+
+def allocate_shared(nbytes: int) -> SharedBuffer:
+    """Return zeroed memory of ``nbytes`` bytes that forked processes share."""
+    array = np.frombuffer(mmap.mmap(-1, max(nbytes, 1)), dtype=np.uint8)
+    return SharedBuffer(array.__array_interface__["data"][0], nbytes, array)
+
+
 def empty_cache() -> None:
     """Give the cached large blocks back to the system; small ones stay in their slabs."""
     _release_cached(needed=math.inf)
