@@ -13,6 +13,7 @@ torch = pytest.importorskip("torch")
 
 import flambeau as fl  # noqa: E402
 from flambeau import optim  # noqa: E402
+from flambeau.optim import _steps  # noqa: E402
 
 SHAPES = [(4, 3), (5,), (), (0, 2)]
 
@@ -232,3 +233,22 @@ def test_pickled_optimizer_goes_on():
     copied.step()
     for param, again in zip(params, copied_params):
         np.testing.assert_array_equal(plain(param), plain(again))
+
+
+STEPS = [name for name in vars(_steps) if hasattr(getattr(_steps, name), "__globals__") and "codes" in getattr(_steps, name).__globals__]
+
+
+@pytest.mark.parametrize("name, options", CASES)
+def test_a_step_is_one_instruction(name, options):
+    """No step falls back to running its body operator by operator."""
+    step_once(name, options)
+    known = [direct for step in STEPS for *_, direct in getattr(_steps, step).__globals__["codes"].values()]
+    assert known and not any(known)
+
+
+def step_once(name, options):
+    params = [fl.nn.Parameter(fl.rand(n)) for n in (2, 3)]
+    optimizer = getattr(optim, name)(params, **options)
+    for param in params:
+        param.grad = fl.rand_like(param)
+    optimizer.step()

@@ -15,21 +15,34 @@ from ..tensor import Tensor
 Tensors = list[Tensor]
 
 
-def _descent_grads(params: Tensors, grads: Tensors, weight_decay: float, maximize: bool) -> Tensors:
-    """The gradients of what is minimised: negated under ``maximize``, with the L2 penalty's gradient."""
-    if maximize:
-        grads = [grad.neg() for grad in grads]
-    if weight_decay != 0:
-        grads = [grad.add(param, alpha=weight_decay) for param, grad in zip(params, grads, strict=True)]
-    return grads
+def _together(numbers: list[tuple], *lists: Tensors):
+    """Parameters that share their numbers, nearly always all of them: the numbers, and the parameters' part of each list.
 
-
-def _decay_params(params: Tensors, lr: float, weight_decay: float) -> None:
-    """Weight decay apart from the gradient (Loshchilov and Hutter, arXiv 1711.05101)."""
-    if weight_decay == 0:
+    A list that an option leaves empty stays so.
+    """
+    kinds = dict.fromkeys(numbers)
+    if len(kinds) == 1:
+        yield numbers[0], lists
         return
-    for param in params:
-        param.mul_(1 - lr * weight_decay)
+    for kind in kinds:
+        chosen = [i for i, own in enumerate(numbers) if own == kind]
+        yield kind, [tensors and [tensors[i] for i in chosen] for tensors in lists]
+
+
+def _decay(weight_decay: float, lr: float, decoupled: bool) -> tuple[float, int]:
+    """The number that decays weights, and how: 0 not at all, 1 as an L2 penalty's gradient, 2 apart from the gradient (Loshchilov
+    and Hutter, arXiv 1711.05101)."""
+    if weight_decay == 0:
+        return 0.0, 0
+    return (1 - lr * weight_decay, 2) if decoupled else (weight_decay, 1)
+
+
+def _directions(params: Tensors, grads: Tensors, weight_decay, decays: int, maximize: bool) -> Tensors:
+    """As ``_descent``, with the weight decay as ``_decay`` says."""
+    if decays == 2:
+        for param in params:
+            param.mul_(weight_decay)
+    return _descent(params, grads, weight_decay, decays == 1, maximize)
 
 
 def sgd(
@@ -113,7 +126,7 @@ def _sgd_momentum(
 
 
 def _descent(params, grads, weight_decay, decay: bool, maximize: bool):
-    """As ``_descent_grads``, with the weight decay a run-time number that is used only if ``decay``."""
+    """The gradients of what is minimised: negated under ``maximize``, with the L2 penalty's gradient if ``decay``."""
     if maximize:
         grads = [grad.neg() for grad in grads]
     if decay:
@@ -142,28 +155,11 @@ def adam(
 
     ``max_exp_avg_sqs`` is read and written under ``amsgrad`` only.
     """
-    correct = [(1 - beta1**step, (1 - beta2**step) ** 0.5) for step in steps]
-    decays = 0 if weight_decay == 0 else 2 if decoupled_weight_decay else 1
-    if decays == 2:
-        weight_decay = 1 - lr * weight_decay
-    for first, second in dict.fromkeys(correct):
-        chosen = [i for i, pair in enumerate(correct) if pair == (first, second)]
-        lists: tuple = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs if amsgrad else [])
-        if len(chosen) != len(params):
-            lists = (*_pick(chosen, *lists[:4]), _pick(chosen, max_exp_avg_sqs)[0] if amsgrad else [])
-        _adam(
-            *lists,
-            1 - beta1,
-            beta2,
-            1 - beta2,
-            -lr / first,
-            second,
-            eps,
-            weight_decay,
-            decays,
-            amsgrad,
-            maximize,
-        )
+    weight_decay, decays = _decay(weight_decay, lr, decoupled_weight_decay)
+    numbers = [(-lr / (1 - beta1**step), (1 - beta2**step) ** 0.5) for step in steps]
+    lists = (params, grads, exp_avgs, exp_avg_sqs, max_exp_avg_sqs if amsgrad else [])
+    for own, chosen in _together(numbers, *lists):
+        _adam(*chosen, 1 - beta1, beta2, 1 - beta2, *own, eps, weight_decay, decays, amsgrad, maximize)
 
 
 @recorded(
@@ -171,26 +167,9 @@ def adam(
     "Scalar square_share, Scalar step, Scalar correction, Scalar eps, Scalar weight_decay, int decays, bool amsgrad, bool maximize)"
 )
 def _adam(
-    params,
-    grads,
-    means,
-    squares,
-    maxima,
-    share,
-    beta2,
-    square_share,
-    step,
-    correction,
-    eps,
-    weight_decay,
-    decays,
-    amsgrad,
-    maximize,
-):
-    if decays == 2:
-        for param in params:
-            param.mul_(weight_decay)
-    grads = _descent(params, grads, weight_decay, decays == 1, maximize)
+    params, grads, means, squares, maxima, share, beta2, square_share, step, correction, eps, weight_decay, decays, amsgrad, maximize
+):  # fmt: skip
+    grads = _directions(params, grads, weight_decay, decays, maximize)
     for i, (param, grad, mean, square) in enumerate(zip(params, grads, means, squares)):
         mean.lerp_(grad, share)
         square.mul_(beta2).addcmul_(grad, grad, value=square_share)
@@ -215,11 +194,18 @@ def adagrad(
     maximize: bool,
 ) -> None:
     """Adagrad (Duchi, Hazan and Singer, JMLR 12, 2011)."""
-    grads = _descent_grads(params, grads, weight_decay, maximize)
-    for param, grad, total, step in zip(params, grads, sums, steps, strict=True):
+    numbers = [(-lr / (1 + (step - 1) * lr_decay),) for step in steps]
+    for own, chosen in _together(numbers, params, grads, sums):
+        _adagrad(*chosen, *own, eps, weight_decay, weight_decay != 0, maximize)
+
+
+@recorded(
+    "adagrad(Tensor[] params, Tensor[] grads, Tensor[] sums, Scalar step, Scalar eps, Scalar weight_decay, bool decay, bool maximize)"
+)
+def _adagrad(params, grads, sums, step, eps, weight_decay, decay, maximize):
+    for param, grad, total in zip(params, _descent(params, grads, weight_decay, decay, maximize), sums):
         total.addcmul_(grad, grad, value=1)
-        deviation = total.sqrt().add_(eps)
-        param.addcdiv_(grad, deviation, value=-lr / (1 + (step - 1) * lr_decay))
+        param.addcdiv_(grad, total.sqrt().add_(eps), value=step)
 
 
 def rmsprop(
@@ -238,24 +224,30 @@ def rmsprop(
     maximize: bool,
 ) -> None:
     """RMSprop; ``grad_avgs`` is used when ``centered``, ``momentum_buffers`` when ``momentum > 0``."""
-    grads = _descent_grads(params, grads, weight_decay, maximize)
-    for index, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        square_avg = square_avgs[index]
-        square_avg.mul_(alpha).addcmul_(grad, grad, value=1 - alpha)
-        if centered:
-            grad_avg = grad_avgs[index]
-            grad_avg.lerp_(grad, 1 - alpha)
-            deviation = square_avg.addcmul(grad_avg, grad_avg, value=-1).sqrt_()
-        else:
-            deviation = square_avg.sqrt()
-        deviation.add_(eps)
+    flags = (weight_decay != 0, centered, momentum > 0, maximize)
+    _rmsprop(params, grads, square_avgs, grad_avgs, momentum_buffers, -lr, alpha, 1 - alpha, eps, momentum, weight_decay, *flags)
 
-        if momentum > 0:
-            buffer = momentum_buffers[index]
-            buffer.mul_(momentum).addcdiv_(grad, deviation)
-            param.add_(buffer, alpha=-lr)
+
+@recorded(
+    "rmsprop(Tensor[] params, Tensor[] grads, Tensor[] squares, Tensor[] means, Tensor[] buffers, Scalar step, Scalar alpha, "
+    "Scalar share, Scalar eps, Scalar momentum, Scalar weight_decay, bool decay, bool centered, bool buffered, bool maximize)"
+)
+def _rmsprop(
+    params, grads, squares, means, buffers, step, alpha, share, eps, momentum, weight_decay, decay, centered, buffered, maximize
+):  # fmt: skip
+    grads = _descent(params, grads, weight_decay, decay, maximize)
+    for i, (param, grad, square) in enumerate(zip(params, grads, squares)):
+        square.mul_(alpha).addcmul_(grad, grad, value=share)
+        deviation = square
+        if centered:
+            means[i].lerp_(grad, share)
+            deviation = square.addcmul(means[i], means[i], value=-1)
+        deviation = deviation.sqrt().add_(eps)
+        if buffered:
+            buffers[i].mul_(momentum).addcdiv_(grad, deviation)
+            param.add_(buffers[i], alpha=step)
         else:
-            param.addcdiv_(grad, deviation, value=-lr)
+            param.addcdiv_(grad, deviation, value=step)
 
 
 def adadelta(
@@ -271,14 +263,21 @@ def adadelta(
     maximize: bool,
 ) -> None:
     """Adadelta (Zeiler, arXiv 1212.5701)."""
-    grads = _descent_grads(params, grads, weight_decay, maximize)
-    for param, grad, square_avg, acc_delta in zip(params, grads, square_avgs, acc_deltas, strict=True):
-        square_avg.mul_(rho).addcmul_(grad, grad, value=1 - rho)
-        deviation = square_avg.add(eps).sqrt_()
-        delta = acc_delta.add(eps).sqrt_()
-        delta.div_(deviation).mul_(grad)
-        acc_delta.mul_(rho).addcmul_(delta, delta, value=1 - rho)
-        param.add_(delta, alpha=-lr)
+    _adadelta(params, grads, square_avgs, acc_deltas, -lr, rho, 1 - rho, eps, weight_decay, weight_decay != 0, maximize)
+
+
+@recorded(
+    "adadelta(Tensor[] params, Tensor[] grads, Tensor[] squares, Tensor[] deltas, Scalar step, Scalar rho, Scalar share, Scalar eps, "
+    "Scalar weight_decay, bool decay, bool maximize)"
+)
+def _adadelta(params, grads, squares, deltas, step, rho, share, eps, weight_decay, decay, maximize):
+    grads = _descent(params, grads, weight_decay, decay, maximize)
+    for param, grad, square, change in zip(params, grads, squares, deltas):
+        square.mul_(rho).addcmul_(grad, grad, value=share)
+        delta = change.add(eps).sqrt_()
+        delta.div_(square.add(eps).sqrt_()).mul_(grad)
+        change.mul_(rho).addcmul_(delta, delta, value=share)
+        param.add_(delta, alpha=step)
 
 
 def adamax(
@@ -296,11 +295,21 @@ def adamax(
     maximize: bool,
 ) -> None:
     """Adamax: Adam with the infinity norm (arXiv 1412.6980, section 7)."""
-    grads = _descent_grads(params, grads, weight_decay, maximize)
-    for param, grad, exp_avg, exp_inf, step in zip(params, grads, exp_avgs, exp_infs, steps, strict=True):
-        exp_avg.lerp_(grad, 1 - beta1)
-        exp_inf.copy_(ops.maximum(exp_inf.mul(beta2), grad.abs().add_(eps)))
-        param.addcdiv_(exp_avg, exp_inf, value=-lr / (1 - beta1**step))
+    numbers = [(-lr / (1 - beta1**step),) for step in steps]
+    for own, chosen in _together(numbers, params, grads, exp_avgs, exp_infs):
+        _adamax(*chosen, *own, 1 - beta1, beta2, eps, weight_decay, weight_decay != 0, maximize)
+
+
+@recorded(
+    "adamax(Tensor[] params, Tensor[] grads, Tensor[] means, Tensor[] norms, Scalar step, Scalar share, Scalar beta2, Scalar eps, "
+    "Scalar weight_decay, bool decay, bool maximize)"
+)
+def _adamax(params, grads, means, norms, step, share, beta2, eps, weight_decay, decay, maximize):
+    grads = _descent(params, grads, weight_decay, decay, maximize)
+    for param, grad, mean, norm in zip(params, grads, means, norms):
+        mean.lerp_(grad, share)
+        norm.copy_(ops.maximum(norm.mul(beta2), grad.abs().add_(eps)))
+        param.addcdiv_(mean, norm, value=step)
 
 
 def nadam(
@@ -320,21 +329,29 @@ def nadam(
     maximize: bool,
 ) -> None:
     """NAdam (Dozat, 2016). ``mus`` holds this step's momentum, the next one's, and their product so far."""
-    if maximize:
-        grads = [grad.neg() for grad in grads]
-    if decoupled_weight_decay:
-        _decay_params(params, lr, weight_decay)
-    else:
-        grads = _descent_grads(params, grads, weight_decay, maximize=False)
+    weight_decay, decays = _decay(weight_decay, lr, decoupled_weight_decay)
+    numbers = [
+        (1 - beta2**step, -lr * (1.0 - mu) / (1.0 - product), (-lr * mu_next) / (1.0 - product * mu_next))
+        for step, (mu, mu_next, product) in zip(steps, mus, strict=True)
+    ]
+    for own, chosen in _together(numbers, params, grads, exp_avgs, exp_avg_sqs):
+        _nadam(*chosen, *own, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, decays, maximize)
 
-    for index, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        mu, mu_next, mu_product = mus[index]
-        exp_avg, exp_avg_sq = exp_avgs[index], exp_avg_sqs[index]
-        exp_avg.lerp_(grad, 1 - beta1)
-        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
-        denominator = exp_avg_sq.div(1 - beta2 ** steps[index]).sqrt().add_(eps)
-        param.addcdiv_(grad, denominator, value=-lr * (1.0 - mu) / (1.0 - mu_product))
-        param.addcdiv_(exp_avg, denominator, value=(-lr * mu_next) / (1.0 - mu_product * mu_next))
+
+@recorded(
+    "nadam(Tensor[] params, Tensor[] grads, Tensor[] means, Tensor[] squares, Scalar correction, Scalar step, Scalar mean_step, "
+    "Scalar share, Scalar beta2, Scalar square_share, Scalar eps, Scalar weight_decay, int decays, bool maximize)"
+)
+def _nadam(
+    params, grads, means, squares, correction, step, mean_step, share, beta2, square_share, eps, weight_decay, decays, maximize
+):  # fmt: skip
+    grads = _directions(params, grads, weight_decay, decays, maximize)
+    for param, grad, mean, square in zip(params, grads, means, squares):
+        mean.lerp_(grad, share)
+        square.mul_(beta2).addcmul_(grad, grad, value=square_share)
+        denominator = square.div(correction).sqrt().add_(eps)
+        param.addcdiv_(grad, denominator, value=step)
+        param.addcdiv_(mean, denominator, value=mean_step)
 
 
 def radam(
@@ -353,25 +370,38 @@ def radam(
     maximize: bool,
 ) -> None:
     """RAdam (Liu et al., arXiv 1908.03265): without adaptation while its variance is intractable."""
-    if maximize:
-        grads = [grad.neg() for grad in grads]
-    if decoupled_weight_decay:
-        _decay_params(params, lr, weight_decay)
-    else:
-        grads = _descent_grads(params, grads, weight_decay, maximize=False)
+    weight_decay, decays = _decay(weight_decay, lr, decoupled_weight_decay)
+    numbers = [(1 - beta1**step, *_rectification(beta2, step)) for step in steps]
+    for own, chosen in _together(numbers, params, grads, exp_avgs, exp_avg_sqs):
+        _radam(*chosen, *own, lr, 1 - beta1, beta2, 1 - beta2, eps, weight_decay, decays, maximize)
 
+
+def _rectification(beta2: float, step: float) -> tuple[float, float, bool]:
+    """The root of the second moment's correction, the rectification, and whether the variance is tractable."""
     rho_inf = 2 / (1 - beta2) - 1
-    for index, (param, grad) in enumerate(zip(params, grads, strict=True)):
-        exp_avg, exp_avg_sq, step = exp_avgs[index], exp_avg_sqs[index], steps[index]
-        exp_avg.lerp_(grad, 1 - beta1)
-        exp_avg_sq.mul_(beta2).addcmul_(grad, grad, value=1 - beta2)
+    correction = 1 - beta2**step
+    rho = rho_inf - 2 * step * (beta2**step) / correction
+    if rho <= 5.0:
+        return 0.0, 0.0, False
+    return correction**0.5, ((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)) ** 0.5, True
 
-        correction2 = 1 - beta2**step
-        rho = rho_inf - 2 * step * (beta2**step) / correction2
-        update = exp_avg / (1 - beta1**step) * lr
-        if rho > 5.0:
-            rectification = ((rho - 4) * (rho - 2) * rho_inf / ((rho_inf - 4) * (rho_inf - 2) * rho)) ** 0.5
-            update = update * ((correction2**0.5) / exp_avg_sq.sqrt().add_(eps)) * rectification
+
+@recorded(
+    "radam(Tensor[] params, Tensor[] grads, Tensor[] means, Tensor[] squares, Scalar mean_correction, Scalar correction, "
+    "Scalar rectification, bool adapts, Scalar lr, Scalar share, Scalar beta2, Scalar square_share, Scalar eps, Scalar weight_decay, "
+    "int decays, bool maximize)"
+)
+def _radam(
+    params, grads, means, squares, mean_correction, correction, rectification, adapts, lr, share, beta2, square_share, eps,
+    weight_decay, decays, maximize,
+):  # fmt: skip
+    grads = _directions(params, grads, weight_decay, decays, maximize)
+    for param, grad, mean, square in zip(params, grads, means, squares):
+        mean.lerp_(grad, share)
+        square.mul_(beta2).addcmul_(grad, grad, value=square_share)
+        update = mean / mean_correction * lr
+        if adapts:
+            update = update * (square.sqrt().add_(eps).reciprocal() * correction) * rectification
         param.add_(update, alpha=-1.0)
 
 
@@ -388,12 +418,20 @@ def rprop(
     maximize: bool,
 ) -> None:
     """Rprop (Riedmiller and Braun, 1993): the step size grows while the gradient keeps its sign."""
-    grads = _descent_grads(params, grads, 0, maximize)
-    for param, grad, prev, step_size in zip(params, grads, prevs, step_sizes, strict=True):
+    _rprop(params, grads, prevs, step_sizes, step_size_min, step_size_max, etaminus, etaplus, maximize)
+
+
+@recorded(
+    "rprop(Tensor[] params, Tensor[] grads, Tensor[] prevs, Tensor[] step_sizes, Scalar least, Scalar most, Scalar etaminus, "
+    "Scalar etaplus, bool maximize)"
+)
+def _rprop(params, grads, prevs, step_sizes, least, most, etaminus, etaplus, maximize):
+    grads = _descent(params, grads, 0, False, maximize)
+    for param, grad, prev, step_size in zip(params, grads, prevs, step_sizes):
         sign = grad.mul(prev).sign()
         factor = sign.masked_fill(sign > 0, etaplus)
         factor = factor.masked_fill(sign < 0, etaminus).masked_fill(sign == 0, 1)
-        step_size.mul_(factor).clamp_(step_size_min, step_size_max)
+        step_size.mul_(factor).clamp_(least, most)
 
         # Where the sign has changed, this step waits.
         grad = grad.masked_fill(sign < 0, 0)
@@ -413,11 +451,21 @@ def asgd(
     maximize: bool,
 ) -> None:
     """Averaged SGD (Polyak and Juditsky, 1992); ``averages`` follow the parameters with weights ``mus``."""
-    grads = _descent_grads(params, grads, weight_decay, maximize)
-    for param, grad, average, eta, mu in zip(params, grads, averages, etas, mus, strict=True):
-        param.mul_(1 - lambd * eta)
-        param.add_(grad, alpha=-eta)
-        if mu == 1:
+    numbers = [(1 - lambd * eta, -eta, mu, mu == 1) for eta, mu in zip(etas, mus, strict=True)]
+    for own, chosen in _together(numbers, params, grads, averages):
+        _asgd(*chosen, *own, weight_decay, weight_decay != 0, maximize)
+
+
+@recorded(
+    "asgd(Tensor[] params, Tensor[] grads, Tensor[] averages, Scalar shrink, Scalar step, Scalar mu, bool first, Scalar weight_decay, "
+    "bool decay, bool maximize)"
+)
+def _asgd(params, grads, averages, shrink, step, mu, first, weight_decay, decay, maximize):
+    grads = _descent(params, grads, weight_decay, decay, maximize)
+    for param, grad, average in zip(params, grads, averages):
+        param.mul_(shrink)
+        param.add_(grad, alpha=step)
+        if first:
             average.copy_(param)
         else:
             average.add_(param.sub(average).mul_(mu))
