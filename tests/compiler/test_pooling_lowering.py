@@ -69,3 +69,42 @@ def test_operands_of_any_strides():
 
 def test_override_of_the_divisor():
     compare("avg_pool2d", (1, 2, 9, 9), dict(kernel_size=3, padding=1, divisor_override=5))
+
+
+@pytest.mark.parametrize("shape, outputs", [((2, 3, 37), (1, 5, 37, 50)), ((2, 3, 14, 21), (2, 14, (3, 4), (16, 30))), ((1, 2, 5, 6, 40), (2, (1, 2, 3)))])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_adaptive_regions(shape, outputs, dtype):
+    n = len(shape) - 2
+    for size in outputs:
+        for _ in range(2):  # what comes again is compiled
+            compare(f"adaptive_avg_pool{n}d", shape, dict(output_size=size), dtype)
+            compare(f"adaptive_max_pool{n}d", shape, dict(output_size=size, return_indices=True), dtype)
+
+
+def test_adaptive_regions_in_any_layout_and_with_nan():
+    array = np.random.default_rng(0).integers(0, 3, (2, 3, 10, 30)).astype(np.float32)
+    array[0, :, 3:5] = np.nan
+    for size in (2, 3, (5, 10)):
+        for _ in range(2):
+            found = []
+            for lib in (flambeau, torch):
+                x = lib.tensor(array).to(memory_format=lib.channels_last)
+                values, places = lib.nn.functional.adaptive_max_pool2d(x, size, return_indices=True)
+                found.append((values.numpy(), places.numpy(), lib.nn.functional.adaptive_avg_pool2d(x, size).numpy()))
+            for ours, theirs in zip(*found):
+                np.testing.assert_allclose(ours, theirs, rtol=1e-6)
+
+
+@pytest.mark.parametrize("dtype", ["bfloat16", "float16"])
+@pytest.mark.parametrize("stride", [1, 2, 3])
+def test_floats_of_16_bits(dtype, stride):
+    array = np.random.default_rng(0).standard_normal((2, 3, 20, 41))
+    for _ in range(2):
+        found = []
+        for lib in (flambeau, torch):
+            x, functions = lib.tensor(array).to(getattr(lib, dtype)), lib.nn.functional
+            values, places = functions.max_pool2d(x, 3, stride, 1, return_indices=True)
+            found.append((values.float().numpy(), places.numpy(), functions.avg_pool2d(x, 3, stride, 1).float().numpy()))
+        np.testing.assert_array_equal(found[0][0], found[1][0])
+        np.testing.assert_array_equal(found[0][1], found[1][1])
+        np.testing.assert_allclose(found[0][2], found[1][2], rtol=1e-2, atol=1e-2)

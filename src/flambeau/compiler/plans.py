@@ -114,6 +114,16 @@ class Pool(NamedTuple):
     divisor: int | None = None
 
 
+class AdaptivePool(NamedTuple):
+    """The last dimensions of ``(batch, channels, *sizes)`` divided in regions: of ``n`` places in ``m``, region ``i`` has those from
+    ``floor(i n / m)`` to ``ceil((i + 1) n / m)``.
+
+    ``kind`` is ``"max"`` (values, and flat positions in the input plane), ``"average"`` or ``"average gradient"``.
+    """
+
+    kind: str
+
+
 class ScatterPlanes(NamedTuple):
     """Zeros ``(batch, channels, *sizes)`` with each value of ``(batch, channels, ...)`` added at its flat position in its plane."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 
-from ..compiler.plans import Pool, ScatterPlanes
+from ..compiler.plans import AdaptivePool, Pool, ScatterPlanes
 from ..compiler.reference import widen
 from ..dtypes import int64
 from ..lazy.spec import count, dense
@@ -25,27 +25,28 @@ def _outputs(shape, sizes) -> tuple[int, ...]:
 def _infer_max(op, specs, values):
     (x,), (_, plan, outputs) = specs, values
     shape = _outputs(x.shape, outputs)
-    return (dense(shape, x.dtype, x.device), dense(shape, int64, x.device)), plan
+    return (dense(shape, x.dtype, x.device), dense(shape, int64, x.device)), plan or _regions("max", x.shape[2:], outputs)
 
 
 def _reference_max(code, arrays, numbers):
     x = widen(arrays[0], code.inputs[0].dtype)
     outputs = tuple(code.outputs[0].shape[2:])
-    return kernels.adaptive_max_pool(x, outputs) if code.extra is None else kernels.max_pool(x, code.extra, outputs)
+    adaptive = code.extra.__class__ is AdaptivePool
+    return kernels.adaptive_max_pool(x, outputs) if adaptive else kernels.max_pool(x, code.extra, outputs)
 
 
 def _infer_sizes(op, specs, values):
     sizes = values[-1]
-    return (dense(_outputs(specs[0].shape, sizes), specs[0].dtype, specs[0].device),), values[1] if len(values) == 3 else None
+    return (dense(_outputs(specs[0].shape, sizes), specs[0].dtype, specs[0].device),), values[1]
 
 
 def _by(kernel):
-    """A reference that computes ``kernel(array, plan, sizes)``."""
+    """A reference that computes ``kernel(array, plan, sizes)``, or of adaptive regions ``kernel(array, sizes)``."""
 
     def reference(code, arrays, numbers):
         x = widen(arrays[0], code.inputs[0].dtype)
         sizes = tuple(code.outputs[0].shape[2:])
-        return (kernel(x, sizes) if code.extra is None else kernel(x, code.extra, sizes),)
+        return (kernel(x, sizes) if code.extra.__class__ is AdaptivePool else kernel(x, code.extra, sizes),)
 
     return reference
 
@@ -69,25 +70,26 @@ _spread = _primitive("avg_pool_backward(Tensor grad, any plan, any sizes)", _inf
 
 
 def _adaptive_primitive(schema: str, kind: str, even, uneven):
-    """Regions of one size are the windows of an average pooling, computed by ``even``; others by ``uneven``."""
+    """``even`` computes regions that are windows, ``uneven`` others."""
 
     def infer(op, specs, values):
         (spec,), (_, sizes) = specs, values
         large, small = (spec.shape[2:], sizes) if kind == "average" else (sizes, spec.shape[2:])
-        return (dense(_outputs(spec.shape, sizes), spec.dtype, spec.device),), _regions_of_one_size(kind, large, small)
+        return (dense(_outputs(spec.shape, sizes), spec.dtype, spec.device),), _regions(kind, large, small)
 
     def reference(code, arrays, numbers):
-        return _by(uneven if code.extra is None else even)(code, arrays, numbers)
+        return _by(uneven if code.extra.__class__ is AdaptivePool else even)(code, arrays, numbers)
 
     return _primitive(schema, infer, reference)
 
 
-_FILLS_VECTORS = 8  # the pooling kernels go along outputs; of few large regions NumPy's sums are faster
+_FILLS_VECTORS = 8  # the kernels of windows go along outputs, those of adaptive regions along inputs
 
 
-def _regions_of_one_size(kind: str, large, small) -> Pool | None:
+def _regions(kind: str, large, small) -> Pool | AdaptivePool:
+    """The plan of adaptive pooling; regions of one size are windows."""
     if small[-1] < _FILLS_VECTORS or any(m < 1 or n < 1 or n % m for n, m in zip(large, small)):
-        return None
+        return AdaptivePool(kind)
     sizes = tuple(n // m for n, m in zip(large, small))
     return Pool(kind, sizes, sizes, ((0, 0),) * len(sizes), (1,) * len(sizes))
 

@@ -115,11 +115,18 @@ def adaptive_max_pool(x: np.ndarray, outputs) -> tuple[np.ndarray, np.ndarray]:
     for cell in product(*(enumerate(regions(n, m)) for n, m in zip(sizes, outputs))):
         inside = tuple(slice(begin, end) for _, (begin, end) in cell)
         region = x[(..., *inside)].reshape(*x.shape[:2], math.prod(end - begin for _, (begin, end) in cell))
-        best = np.argmax(region, axis=-1) if region.shape[-1] else np.zeros(region.shape[:2], np.int64)
+        best = _largest(region) if region.shape[-1] else np.zeros(region.shape[:2], np.int64)
         target = (..., *(i for i, _ in cell))
         values[target] = np.take_along_axis(region, best[..., None], -1)[..., 0]
         indices[target] = positions[inside].ravel()[best]
     return values, indices
+
+
+def _largest(region: np.ndarray) -> np.ndarray:
+    """The place of the largest number, the first of equals, or the last NaN."""
+    nan = np.isnan(region)
+    last = region.shape[-1] - 1 - np.argmax(nan[..., ::-1], axis=-1)
+    return np.where(nan.any(-1), last, np.argmax(region, axis=-1))
 
 
 def adaptive_average(x: np.ndarray, outputs) -> np.ndarray:

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from math import prod
 
-from flambeau.compiler.plans import Pool, ScatterPlanes
+from flambeau.compiler.plans import AdaptivePool, Pool, ScatterPlanes
+from flambeau.compiler.targets.cpu import adaptive_pooling_ir as adaptive
 from flambeau.compiler.targets.cpu import pooling_ir as ir
 from flambeau.compiler.targets.cpu.convolution import strides_xyz, xyz
 from flambeau.compiler.targets.cpu.native import Lowered, Operand, Result, Task, lowering
@@ -15,12 +16,13 @@ _MAX_ITEMS = 64
 
 @lowering(Pool)
 def lower(operation) -> Lowered | None:
-    """The task of max and average pooling and of the latter's gradient, in float32 or float64."""
+    """The task of max and average pooling, computed in float32 or float64, and of the latter's gradient in these."""
     plan, source, result = operation.code.extra, operation.inputs[0].spec, operation.code.outputs[0]
-    dtype = source.dtype.name
-    if dtype not in ir.ITEMSIZE or not (prod(source.shape) and prod(result.shape)) or prod(source.shape[2:]) >= 1 << 30:
+    dtype, spreads = source.dtype.name, plan.kind == "average gradient"
+    if dtype not in (ir.ITEMSIZE if spreads else ir.MEMORY) or prod(source.shape[2:]) >= 1 << 30:
         return None
-    spreads = plan.kind == "average gradient"
+    if not (prod(source.shape) and prod(result.shape)):
+        return None
     sizes, outputs = (result, source) if spreads else (source, result)
     n, c, x, y, z = strides_xyz(source)
     step = xyz(plan.stride, 1)
@@ -35,6 +37,24 @@ def lower(operation) -> Lowered | None:
     kind = "spread" if spreads else plan.kind
     stride = step[2] if not spreads and step[2] in (1, 2) and z == source.dtype.itemsize else 0
     return Lowered([Task(ir.task(kind, dtype, stride), ir.WINDOW.cells(**values), -(-planes // chunk))])
+
+
+@lowering(AdaptivePool)
+def lower_adaptive(operation) -> Lowered | None:
+    """The task of adaptive pooling and of the gradient of its means, in float32 or float64."""
+    kind, source, result = operation.code.extra.kind, operation.inputs[0].spec, operation.code.outputs[0]
+    dtype = source.dtype.name
+    if dtype not in ir.ITEMSIZE or not (prod(source.shape) and prod(result.shape)) or prod(source.shape[2:]) >= 1 << 30:
+        return None
+    sizes, outputs = (result, source) if kind == "average gradient" else (source, result)
+    n, c, x, y, z = strides_xyz(source)
+    planes, chunk = _share(result.shape, prod(sizes.shape[2:]))
+    values = dict(source=Operand(0), source_n=n, source_c=c, source_x=x, source_y=y, source_z=z, values=Result(0),
+                  indices=Result(len(operation.outputs) - 1), planes=planes, channels=result.shape[1], chunk=chunk)
+    for name, dims in (("size", sizes.shape[2:]), ("out", outputs.shape[2:])):
+        values |= {f"{name}_{dim}": number for dim, number in zip("xyz", xyz(dims, 1))}
+    dense = z == source.dtype.itemsize or source.shape[-1] == 1
+    return Lowered([Task(adaptive.task(kind, dtype, dense), adaptive.REGIONS.cells(**values), -(-planes // chunk))])
 
 
 @lowering(ScatterPlanes)

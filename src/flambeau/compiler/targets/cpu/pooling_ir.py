@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 
 from flambeau.compiler.targets.cpu.builder import Builder, Value, vector
+from flambeau.compiler.targets.cpu.cast import cast
 from flambeau.compiler.targets.cpu.convolution_ir import ITEMSIZE, SCALAR, lanes
 from flambeau.compiler.targets.cpu.dot_layout import TASK_PARAMETERS, module, offset
 from flambeau.compiler.targets.cpu.native import Fields
@@ -21,6 +22,7 @@ WINDOW = Fields(
 )
 SCATTER = Fields("values indices result count plane planes chunk")
 _POINTERS = frozenset(["source", "values", "indices", "result"])
+MEMORY = {**SCALAR, "bfloat16": "i16", "float16": "half"}  # how what windows slide over lies in memory
 
 
 @functools.cache
@@ -69,9 +71,11 @@ class _Windows:
         self.kind, self.dtype, self.stride = kind, dtype, stride
         self.b = Builder()
         self.cell = _cells(self.b, WINDOW)
-        self.count = lanes(dtype)
-        self.size = self.b.i64(ITEMSIZE[dtype])
-        self.type = vector(SCALAR[dtype], self.count)
+        self.compute = dtype if dtype in SCALAR else "float32"
+        self.count = lanes(self.compute)
+        self.itemsize = ITEMSIZE.get(dtype, 2)
+        self.size = self.b.i64(self.itemsize)
+        self.type, self.stored = vector(SCALAR[self.compute], self.count), vector(MEMORY[dtype], self.count)
         self.positions = vector("i32", self.count)
         self.best, self.where = self.b.alloca(self.type), self.b.alloca(self.positions)
 
@@ -105,7 +109,7 @@ class _Windows:
         else:
             indices = b.convert(b.load(self.positions, self.where), "i64")
             b.store(indices, offset(b, cell["indices"], (place, b.i64(8))), mask=mask)
-        b.store(result, offset(b, cell["values"], (place, self.size)), mask=mask)
+        b.store(cast(b, result, self.compute, self.dtype), offset(b, cell["values"], (place, self.size)), mask=mask)
 
     def _position(self, dim: str, index: Value, place: Value) -> Value:
         b, cell = self.b, self.cell
@@ -119,7 +123,7 @@ class _Windows:
         lane = b.mul(b.iota(self.count, "i32"), b.splat(step, self.count))
         at = b.add(b.splat(b.convert(at_z, "i32"), self.count), lane)
         inside = b.icmp("ult", at, b.splat(b.convert(self.cell["size_z"], "i32"), self.count))
-        candidate = self._elements(line, at_z, at, inside)
+        candidate = cast(b, self._elements(line, at_z, at, inside), self.dtype, self.compute)
         best = b.load(self.type, self.best)
         if self.kind == "average":
             b.store(b.fadd(best, candidate), self.best)
@@ -136,16 +140,16 @@ class _Windows:
         b = self.b
         if not self.stride:
             moved = b.mul(b.convert(at, "i64"), b.splat(self.cell["source_z"], self.count))
-            return b.gather(self.type, b.pointers(line, moved), inside)
+            return b.gather(self.stored, b.pointers(line, moved), inside)
         start = offset(b, line, (at_z, self.size))
         if self.stride == 1:
-            return b.load(self.type, start, mask=inside)
+            return b.load(self.stored, start, mask=inside)
         halves = []
         for half in range(2):
             first = b.add(at_z, b.i64(half * self.count))
             own = b.add(b.splat(b.convert(first, "i32"), self.count), b.iota(self.count, "i32"))
             mask = b.icmp("ult", own, b.splat(b.convert(self.cell["size_z"], "i32"), self.count))
-            halves.append(b.load(self.type, b.gep(start, half * self.count * ITEMSIZE[self.dtype]), mask=mask))
+            halves.append(b.load(self.stored, b.gep(start, half * self.count * self.itemsize), mask=mask))
         return b.shuffle(halves[0], halves[1], range(0, 2 * self.count, 2))
 
     def _divisor(self, x: Value, y: Value, z: Value) -> Value:
@@ -155,7 +159,7 @@ class _Windows:
         counted = b.mul(_covered(b, cell, "z", index), b.splat(plane, self.count))
         given = b.splat(b.convert(cell["divisor"], "i32"), self.count)
         chosen = b.select(b.icmp("ne", cell["divisor"], b.i64(0)), given, counted)
-        return b.convert(chosen, SCALAR[self.dtype])
+        return b.convert(chosen, SCALAR[self.compute])
 
 
 def _spread_module(name: str, dtype: str) -> str:
