@@ -145,6 +145,8 @@ class Tensor:
             return self._spec.contiguous
         if memory_format is devices.preserve_format:
             return True
+        if not isinstance(memory_format, devices.memory_format):
+            raise TypeError(f"is_contiguous(): argument 'memory_format' must be torch.memory_format, not {type(memory_format).__name__}")
         order = {devices.channels_last: (1, 3, 2, 0), devices.channels_last_3d: (1, 4, 3, 2, 0)}.get(memory_format)
         if order is None or self._spec.ndim != len(order):
             return False

@@ -182,3 +182,20 @@ def test_out_is_written():
 def test_large_and_small_unsigned_integers_together():
     values = [2**64 - 1, 5, 2**63]
     assert flambeau.tensor(values, dtype=flambeau.uint64).tolist() == values
+
+
+def test_what_is_no_memory_format_is_refused():
+    x = flambeau.ones(2, 2)
+    for call in (
+        lambda: x.clone(memory_format=3),
+        lambda: x.contiguous(memory_format="channels_last"),
+        lambda: x.is_contiguous(memory_format=3),
+        lambda: x.to(memory_format=3),
+        lambda: x.float().to(flambeau.float64, memory_format=3),
+        lambda: flambeau.zeros_like(x, memory_format=3),
+        lambda: flambeau.empty(2, memory_format=3),
+        lambda: flambeau.nn.Linear(2, 2).to(memory_format=3),
+    ):
+        with pytest.raises(TypeError, match="'memory_format' must be torch.memory_format, not (int|str)"):
+            call()
+    assert flambeau.equal(x.clone(memory_format=None), x)

@@ -85,8 +85,10 @@ def _(grad, saved):
 @function(method=True)
 def clone(input, *, memory_format=devices.preserve_format):
     """A copy with its own memory; gradients flow back to ``input``."""
-    if memory_format is devices.preserve_format:
+    if memory_format is devices.preserve_format or memory_format is None:
         return _clone(input)
+    if not isinstance(memory_format, devices.memory_format):
+        raise TypeError(f"clone(): argument 'memory_format' must be torch.memory_format, not {type(memory_format).__name__}")
     return _contiguous(input) if memory_format is devices.contiguous_format else _in_order(input, memory_format)
 
 
@@ -224,11 +226,11 @@ def _move(x, device):
 
 def _shorthand(name: str, d):
     def method(self, memory_format=devices.preserve_format):
-        return to(self, d, memory_format=memory_format)
+        return to.__wrapped__(self, d, memory_format=memory_format)
 
     method.__name__ = name
     method.__doc__ = f"The tensor as ``{d!r}``."
-    setattr(Tensor, name, method)
+    setattr(Tensor, name, overrides.dispatching(method))
 
 
 for _name, _dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16), ("bfloat16", dtypes.bfloat16),

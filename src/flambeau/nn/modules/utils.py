@@ -8,6 +8,7 @@ from typing import Any
 
 from ...dtypes import dtype as DType
 from ...dtypes import of_python_type
+from ...runtime import devices
 from ...tensor import Tensor
 
 __all__ = ["consume_prefix_in_state_dict_if_present"]
@@ -79,7 +80,10 @@ def _parse_to(*args: Any, **kwargs: Any) -> tuple[Any, DType | None, bool, Any]:
     dtype = of_python_type(options.get("dtype"))
     if dtype is not None and not isinstance(dtype, DType):
         raise TypeError(f"to(): argument 'dtype' must be a dtype, not {_typename(dtype)}")
-    return options.get("device"), dtype, bool(options.get("non_blocking")), options.get("memory_format")
+    memory_format = options.get("memory_format")
+    if memory_format is not None and not isinstance(memory_format, devices.memory_format):
+        raise TypeError(f"to(): argument 'memory_format' must be torch.memory_format, not {type(memory_format).__name__}")
+    return options.get("device"), dtype, bool(options.get("non_blocking")), memory_format
 
 
 def consume_prefix_in_state_dict_if_present(state_dict: dict[str, Any], prefix: str) -> None:
