@@ -71,7 +71,10 @@ def test_override_of_the_divisor():
     compare("avg_pool2d", (1, 2, 9, 9), dict(kernel_size=3, padding=1, divisor_override=5))
 
 
-@pytest.mark.parametrize("shape, outputs", [((2, 3, 37), (1, 5, 37, 50)), ((2, 3, 14, 21), (2, 14, (3, 4), (16, 30))), ((1, 2, 5, 6, 40), (2, (1, 2, 3)))])
+@pytest.mark.parametrize(
+    "shape, outputs",
+    [((2, 3, 37), (1, 5, 37, 50)), ((2, 3, 14, 21), (2, 14, (3, 4), (16, 30))), ((1, 2, 5, 6, 40), (2, (1, 2, 3)))],
+)
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 def test_adaptive_regions(shape, outputs, dtype):
     n = len(shape) - 2
