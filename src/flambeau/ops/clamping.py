@@ -8,6 +8,7 @@ from .. import dtypes
 from ..tensor import Tensor
 from .arithmetic import WITH_INPLACE
 from .comparison import isnan
+from .creation import NARROW, fitting, numbers_fit
 from .elementwise import binary
 from .operator import operator
 from .overrides import write_out
@@ -50,6 +51,7 @@ def _clamp(input, min, max):
 
 
 _clamp_ = Tensor.clamp_
+numbers_fit(at_least, at_most, _clamp, _clamp_, kind=result_type_of)
 
 
 @_clamp.gradient
@@ -93,7 +95,7 @@ def clamp(input, min=None, max=None, *, out=None):
 @function(method=True, aliases=("clip_",))
 def clamp_(input, min=None, max=None):
     """In-place form of ``clamp``."""
-    return _bounded("clamp_", _clamp_, _at_least_, _at_most_, input, min, max)
+    return _bounded("clamp_", _clamp_, clamp_min_, clamp_max_, input, min, max)
 
 
 @function(method=True)
@@ -110,16 +112,22 @@ def clamp_max(input, max, *, out=None):
     return result if out is None else write_out("clamp_max", result, out)
 
 
+def _in_range(input, bound):
+    """A bound that ``input``'s elements may be replaced by; ``RuntimeError`` for a number out of their range."""
+    number = bound.__class__ is int or (bound.__class__ is float and input.dtype.category == 2)
+    return fitting(bound, input.dtype) if number and input.dtype in NARROW else bound
+
+
 @function(method=True)
 def clamp_min_(input, min):
     """In-place form of ``clamp_min``."""
-    return _at_least_(input, min)
+    return _at_least_(input, _in_range(input, min))
 
 
 @function(method=True)
 def clamp_max_(input, max):
     """In-place form of ``clamp_max``."""
-    return _at_most_(input, max)
+    return _at_most_(input, _in_range(input, max))
 
 
 @operator(

@@ -93,27 +93,53 @@ def fitting(value, dtype):
     return int(value) if dtype.category == 1 and isinstance(value, float) and math.isfinite(value) else value
 
 
-def whole_numbers_fit(*functions) -> None:
-    """For operators whose number becomes elements of their first tensor: into integers go whole numbers only.
+# dtypes that many of Python's numbers do not fit into: each number is looked at, where for others a signature's first one is
+NARROW = frozenset([getattr(dtypes, name) for name in ("uint8", "int8", "int16", "int32", "uint16", "uint32", "float16")])
 
-    They forget the signature with a float, so that only such calls are looked at.
+
+def numbers_fit(*functions, kind=None) -> None:
+    """For operators whose number becomes elements of their first tensor: it must be in the range of the tensor's dtype, and
+    whole for integers. ``kind(values)`` gives another dtype that it must fit.
+
+    Signatures that do not tell whether a number fits are kept from the quick path, so that only such calls are looked at.
     """
+    kind = kind or _first_dtype
     for public in functions:
         op = public.operator
-        op.normalized = _whole(op.normalized)
+        op.normalized, op.known, op.remember = _fitted(op.normalized, kind), _known_fitting(op.known, kind), _apart(op, op.remember)
 
 
-def _whole(normalized):
-    def with_whole_numbers(values):
+def _first_dtype(values):
+    return values[0].dtype
+
+
+def _fitted(normalized, kind_of):
+    def with_fitting_numbers(values):
         values = normalized(values)
-        kind = values[0].dtype
-        if kind.category != 1:
-            return values
-        if any(v.__class__ is Param and v.kind is float for v in values):
+        kind = kind_of(values)
+        if kind.category == 1 and any(v.__class__ is Param and v.kind is float for v in values):
             raise TraceError("a number becomes a whole one")
-        return tuple([fitting(v, kind) if v.__class__ is float else v for v in values])
+        return tuple([fitting(v, kind) if v.__class__ in (float, int) else v for v in values])
 
-    return with_whole_numbers
+    return with_fitting_numbers
+
+
+def _known_fitting(known, kind_of):
+    def unless_narrow(values):
+        numbers = any(v.__class__ in (int, float) for v in values)
+        return None if numbers and isinstance(values[0], Tensor) and kind_of(values) in NARROW else known(values)
+
+    return unless_narrow
+
+
+def _apart(op: Operator, remember):
+    def remember_apart(key, rule):
+        if (int in key or float in key) and rule.spec is not None and rule.spec.dtype in NARROW:
+            op.others[key] = rule
+        else:
+            remember(key, rule)
+
+    return remember_apart
 
 
 def check_size(name: str, size) -> tuple[int, ...]:

@@ -6,7 +6,7 @@ from ..lazy.spec import Size
 from ..runtime import devices
 from ..tensor import Tensor
 from . import creation
-from .creation import filled, fitting, whole_numbers_fit
+from .creation import filled, fitting, numbers_fit
 from .inplace import publish_inplace
 from .operator import operator
 from .registry import export, function
@@ -31,7 +31,7 @@ def _(grad, saved):
 
 
 _fill_ = Tensor.fill_
-whole_numbers_fit(fill)
+numbers_fit(fill)
 
 
 @function(None, method=True)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from .. import dtypes
 from ..tensor import Tensor, wrap_dim
 from .copying import _contiguous
-from .creation import filled, whole_numbers_fit
+from .creation import filled, numbers_fit
 from .gathering import index, lifted
 from .registry import function
 from .reshaping import reshaped
@@ -106,7 +106,7 @@ def index_fill(input, dim, index, value):
     return input
 
 
-whole_numbers_fit(index_fill, Tensor.index_fill_)
+numbers_fit(index_fill, Tensor.index_fill_)
 
 
 @index_fill.gradient

@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..lazy.spec import dense
 from ..tensor import Tensor
 from .copying import _contiguous, raw_copy
-from .creation import filled, uninitialized, whole_numbers_fit
+from .creation import filled, numbers_fit, uninitialized
 from .operator import operator
 from .rearranging import flipped
 from .registry import function
@@ -57,7 +57,7 @@ def constant_pad_nd(input, pad, value=0):
     return result
 
 
-whole_numbers_fit(constant_pad_nd)
+numbers_fit(constant_pad_nd)
 
 
 @constant_pad_nd.gradient

@@ -15,7 +15,7 @@ from ..lazy.run import NUMPY_ONLY
 from ..lazy.window import record
 from ..tensor import Tensor, wrap_dim
 from .copying import _contiguous
-from .creation import filled, whole_numbers_fit
+from .creation import filled, numbers_fit
 from .gathering import array_key, checked, checked_shape, indexed_shape, lifted, require_index, result_place
 from .inplace import InplaceOperator
 from .operator import Operator, operator
@@ -247,7 +247,7 @@ def _scatter_value(input, dim, index, value, reduce=None):
     return scatter_write(input, d, index, filled_like(index, value, input.dtype), _reduction(reduce))
 
 
-whole_numbers_fit(_scatter_value)
+numbers_fit(_scatter_value)
 _scatter_value.in_place.normalized = _scatter_value.operator.normalized
 
 

@@ -8,7 +8,7 @@ from .. import dtypes
 from ..compiler.graph import Param
 from ..lazy.spec import dense
 from ..tensor import Tensor
-from .creation import whole_numbers_fit
+from .creation import numbers_fit
 from .elementwise import _infer, elementwise
 from .overrides import write_out
 from .promotion import result_type_of
@@ -38,6 +38,14 @@ _where = elementwise(
     out=False,
     inplace=False,
 )
+
+
+def _chosen_dtype(values):
+    kind = result_type_of(values[1:])
+    return kind if kind.category == 1 else dtypes.float64  # numbers are doubles before they become elements
+
+
+numbers_fit(_where, kind=_chosen_dtype)
 
 
 @_where.gradient
@@ -117,7 +125,7 @@ masked_fill = elementwise(
 )
 
 
-whole_numbers_fit(masked_fill, Tensor.masked_fill_)
+numbers_fit(masked_fill, Tensor.masked_fill_)
 
 
 @masked_fill.gradient
