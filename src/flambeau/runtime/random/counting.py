@@ -33,12 +33,12 @@ def _counts(generator: Generator, name: str, parameters: tuple[np.ndarray, ...],
     result, done, extra = np.empty(len(expected)), 0, 64
     while done < len(result):
         ahead = int(min(_MOST_AHEAD, 1.2 * np.sum(expected[done:] + 1))) + extra
-        state = generator.clone_state()
+        before = generator.mark()
         uniforms = unit_float64(generator, ahead)
         used = ctypes.c_int64(0)
         rest = [array[done:].ctypes.data for array in (*parameters, *[parameters[0]] * (2 - len(parameters)), result)]
         finished = _function(name)(*rest, len(result) - done, uniforms.ctypes.data, ahead, ctypes.addressof(used))
-        generator.set_state_array(state.get_state_array())
+        generator.rewind(before)
         generator.random64(used.value)
         done += finished
         extra *= 2  # one element may need more than a block has
