@@ -6,9 +6,10 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
+from .runtime.warning import is_warn_always_enabled, set_warn_always
+
 _deterministic = {"enabled": False, "warn_only": False}
 _precision = "highest"
-_warn_always = False
 _interop_threads: int | None = None
 
 
@@ -64,17 +65,6 @@ def get_float32_matmul_precision() -> str:
 def set_flush_denormal(mode: bool) -> bool:
     """Whether denormal numbers could be made zero: no, arithmetic always keeps them, so ``True`` is not taken up."""
     return not mode
-
-
-def set_warn_always(b: bool) -> None:
-    """Repeat warnings that are shown once. flambeau leaves this to Python's warning filters; the value is kept."""
-    global _warn_always
-    _warn_always = bool(b)
-
-
-def is_warn_always_enabled() -> bool:
-    """What :func:`set_warn_always` set."""
-    return _warn_always
 
 
 def get_num_interop_threads() -> int:

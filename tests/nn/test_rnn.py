@@ -232,6 +232,7 @@ def test_sequences_survive_padding_and_packing():
         assert packed.batch_sizes.tolist() == [3, 2, 1, 1]
         assert packed.sorted_indices.tolist() == [1, 0, 2] and packed.unsorted_indices.tolist() == [1, 0, 2]
         assert [s.tolist() for s in rnn.unpack_sequence(packed)] == [[0, 1], [0, 1, 2, 3], [0]]
+        assert packed.data.dtype is rnn.unpack_sequence(packed)[0].dtype is library.int64
         padded, lengths = rnn.pad_packed_sequence(packed, total_length=5)
         assert padded.shape == (5, 3) and lengths.tolist() == [2, 4, 1]
         assert packed.double().data.dtype is library.float64 and packed.cpu() is packed

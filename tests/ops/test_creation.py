@@ -166,6 +166,17 @@ def test_memory_is_shared_where_it_can_be():
         flambeau.asarray([1, 2], copy=False)
 
 
+@pytest.mark.filterwarnings("ignore:torch.asarray")
+def test_asarray_keeps_the_graph_of_a_tensor_unless_it_is_told_otherwise():
+    for m in (flambeau, torch):
+        leaf, result = m.ones(2, requires_grad=True), m.ones(2, requires_grad=True) * 2
+        assert m.asarray(leaf) is leaf and m.asarray(result) is result
+        assert m.asarray(result, dtype=m.float64).requires_grad and m.asarray(leaf, copy=True).grad_fn is not None
+        assert not m.asarray(result, requires_grad=False).requires_grad
+        with pytest.raises(RuntimeError, match="floating point"):
+            m.asarray(leaf, dtype=m.int64)
+
+
 def test_meta_tensors_have_no_elements():
     x = flambeau.linspace(0, 1, 10**9, device="meta")
     assert x.shape == (10**9,) and x.is_meta

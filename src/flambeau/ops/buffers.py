@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..dtypes import get_default_dtype
 from ..lazy.spec import contiguous_strides
+from ..runtime.warning import warn_once
 from ..tensor import Tensor, from_array
 from .creation import empty_strided, filled, finish, from_numpy, tensor
 from .dlpack import from_dlpack
@@ -48,19 +49,26 @@ def frombuffer(buffer, *, dtype, count=-1, offset=0, requires_grad=False):
 
 
 @function()
-def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
+def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=None):
     """``obj`` as a tensor: it shares the memory of tensors, arrays, DLPack objects and buffers unless a copy is needed.
 
-    ``copy=True`` always copies; ``copy=False`` raises ValueError where a copy would be needed.
+    ``copy=True`` always copies; ``copy=False`` raises ValueError where a copy would be needed. ``requires_grad=None``: a tensor
+    keeps its graph, with a warning; ``False``: the result is apart from it.
     """
+    if requires_grad is None and isinstance(obj, Tensor) and obj.requires_grad:
+        warn_once("torch.asarray: unspecified requires_grad now defaults to obj.requires_grad instead of False. Pass "
+                  "requires_grad=False explicitly to get the old behavior and silence this warning.")
+        requires_grad = True
     shared = _shared(obj, dtype)
     if shared is None:
         if copy is False:
             raise ValueError("can't alias arbitrary sequence into a tensor.")
-        return tensor(obj, dtype=dtype, device=device, requires_grad=requires_grad)
+        return tensor(obj, dtype=dtype, device=device, requires_grad=bool(requires_grad))
     if copy is False and dtype is not None and dtype is not shared.dtype:
         raise ValueError(f"can't alias tensor with dtype '{shared.dtype}' into dtype '{dtype}'.")
     made = shared.to(device=device, dtype=dtype)
+    if requires_grad and made.dtype.category < 2:
+        raise RuntimeError("Only Tensors of floating point and complex dtype can require gradients")
     if copy and made is shared:
         made = shared.clone()
     if made.requires_grad and not requires_grad:
@@ -71,7 +79,7 @@ def asarray(obj, *, dtype=None, device=None, copy=None, requires_grad=False):
 def _shared(obj, dtype) -> Tensor | None:
     """A tensor over the memory of ``obj``, where it has some."""
     if isinstance(obj, Tensor):
-        return obj if obj.requires_grad else obj.detach()
+        return obj
     if isinstance(obj, np.ndarray):
         return from_numpy(obj)
     if isinstance(obj, np.generic):

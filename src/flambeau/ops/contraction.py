@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import dtypes
 from ..lazy.spec import count
+from ..runtime.warning import warn_once
 from ..tensor import Tensor, wrap_dim
 from .matmul import bmm, check_same_dtype, matmul, mm
 from .overrides import write_out
@@ -75,6 +76,8 @@ def chain_matmul(*matrices, out=None):
     for x in matrices:
         if x.ndim != 2:
             raise RuntimeError(f"chain_matmul(): Tensor dimension is {x.ndim}, expected 2 instead")
+    warn_once("torch.chain_matmul is deprecated and will be removed in a future PyTorch release. Use torch.linalg.multi_dot instead, "
+              "which accepts a list of two or more tensors rather than multiple parameters.")
     result = matrices[0] if len(matrices) == 1 else multiply_chain(list(matrices))
     return result if out is None else write_out("chain_matmul", result, out)
 

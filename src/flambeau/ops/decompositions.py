@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from .. import dtypes
 from ..runtime import lapack
+from ..runtime.warning import warn_of_former_name
 from ..tensor import Tensor
 from .creation import zeros
 from .gathering import gather
@@ -103,6 +102,7 @@ def cholesky(A, *, upper: bool = False, out=None):
 def _legacy_cholesky(input, upper: bool = False, *, out=None):
     """``linalg.cholesky``, under its former name."""
     require_square("cholesky", input)
+    warn_of_former_name("cholesky", "linalg.cholesky")
     return deliver("cholesky", _cholesky("cholesky", input, upper, True).L, out, exact=False)
 
 
@@ -233,7 +233,7 @@ def _permutation_matrix(pivots, LU):
 @function("torch", name="lu")
 def _legacy_lu(A, pivot: bool = True, get_infos: bool = False, out=None):
     """``linalg.lu_factor`` (``get_infos``: ``linalg.lu_factor_ex``) under its former name; zero pivots are not checked."""
-    _warn_of_former_name("lu", "linalg.lu_factor / torch.linalg.lu_factor_ex")
+    warn_of_former_name("lu", "linalg.lu_factor / torch.linalg.lu_factor_ex")
     made = _lu("linalg.lu_factor", A, pivot)
     if get_infos:
         return deliver("lu", _LegacyLUAndInfo(made), out)
@@ -374,21 +374,8 @@ def qr(A, mode: str = "reduced", *, out=None):
 @function("torch", name="qr", method=True)
 def _legacy_qr(input, some: bool = True, *, out=None):
     """``linalg.qr`` with mode ``reduced`` (``some``) or ``complete``, under its former name."""
-    _warn_of_former_name("qr", "linalg.qr")
+    warn_of_former_name("qr", "linalg.qr")
     return deliver("qr", _LegacyQR(qr(input, "reduced" if some else "complete")), out)
-
-
-_warned: set = set()
-
-
-def _warn_of_former_name(old: str, new: str) -> None:
-    if old not in _warned:
-        _warned.add(old)
-        warnings.warn(
-            f"torch.{old} is deprecated in favor of torch.{new} and will be removed in a future PyTorch release.",
-            UserWarning,
-            stacklevel=4,
-        )
 
 
 # -- Householder reflections -------------------------------------------------------------------------------------------

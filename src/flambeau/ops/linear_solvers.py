@@ -6,6 +6,7 @@ import numpy as np
 
 from .. import dtypes
 from ..runtime import lapack
+from ..runtime.warning import warn_of_former_name
 from .copying import clone
 from .decompositions import lower_and_upper_gradient, permuted
 from .elementwise import refusal
@@ -232,6 +233,7 @@ def triangular_solve(b, A, upper: bool = True, transpose: bool = False, unitrian
             f"matrix is {b.shape[-2]} by {b.shape[-1]}"
         )
     require_same_dtype("triangular_solve", b, A, "b", "A")
+    warn_of_former_name("triangular_solve", "linalg.solve_triangular")
     A, b = same_batch(A, b)
     x = triangular_solution(transposed(A) if transpose else A, b, upper != transpose, True, unitriangular)
     return deliver("triangular_solve", _TriangularSolution((x, clone(A))), out)
@@ -329,6 +331,7 @@ def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=Non
 @function("torch", name="lu_solve", method=True)
 def _lu_solve_reversed(b, LU_data, LU_pivots, *, out=None):
     """``linalg.lu_solve`` with the right side first."""
+    warn_of_former_name("lu_solve", "linalg.lu_solve")
     return lu_solve(LU_data, LU_pivots, b, out=out)
 
 

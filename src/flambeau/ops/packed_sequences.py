@@ -35,6 +35,8 @@ def places(batch_sizes: Tensor) -> tuple[Tensor, Tensor, Tensor]:
 def padded_rows(data: Tensor, rows: Tensor, present: Tensor, value: float = 0.0) -> Tensor:
     """Packed rows as ``(steps, batch, *)`` with ``value`` where a sample has ended."""
     found = reshaped(data.index_select(0, reshaped(rows, (-1,))), (*rows.shape, *data.shape[1:]))
+    if data.dtype.kind in "iub":
+        value = int(value)  # a float would promote the sequences
     return where(reshaped(present, (*present.shape, *[1] * (data.ndim - 1))), found, value)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from .. import dtypes
 from ..runtime import devices
+from ..runtime.warning import warn_once
 from ..tensor import Tensor
 from .promotion import result_type_of
 from .registry import export, function
@@ -101,6 +102,8 @@ def set_default_tensor_type(t) -> None:
     """Set the default dtype by the name or class of a tensor type such as ``torch.DoubleTensor``."""
     from .conversion import legacy_dtype
 
+    warn_once("torch.set_default_tensor_type() is deprecated as of PyTorch 2.1, please use torch.set_default_dtype() and "
+              "torch.set_default_device() as alternatives.")
     dtypes.set_default_dtype(legacy_dtype(t) if isinstance(t, str) else t.dtype)
 
 

@@ -13,6 +13,7 @@ from ..lazy import window as _window
 from ..lazy.spec import spec as make_spec
 from ..lazy.storage import Storage
 from ..runtime import devices, memory
+from ..runtime.warning import warn_once
 from ..tensor import Tensor, make
 from .registry import export
 
@@ -351,6 +352,13 @@ def _storage_from_bytes(data: bytes) -> UntypedStorage:
     return made
 
 
+def warn_of_typed_storages() -> None:
+    """Warn, once, that storages with a dtype are on their way out."""
+    warn_once("TypedStorage is deprecated. It will be removed in the future and UntypedStorage will be the only storage class. "
+              "This should only matter to you if you are using storages directly.  To access UntypedStorage directly, use "
+              "tensor.untyped_storage() instead of tensor.storage()")
+
+
 class TypedStorage(_AnyStorage):
     """A storage seen as elements of one dtype, of ``size`` elements or with those of a sequence."""
 
@@ -362,6 +370,8 @@ class TypedStorage(_AnyStorage):
         if len(args) > 1 or (own is not None and (device is not None or dtype is not None)):
             raise RuntimeError(f"{type(self).__name__}.__new__ received an invalid combination of arguments: expected nothing, "
                                "the number of elements or a sequence of them")
+        if wrap_storage is None:
+            warn_of_typed_storages()
         if wrap_storage is not None:
             self._untyped = wrap_storage.untyped()
         elif not args or isinstance(args[0], int):

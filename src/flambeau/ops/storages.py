@@ -9,7 +9,7 @@ from ..runtime import devices, memory
 from ..tensor import Tensor
 from .registry import export, function
 from .schema import spread
-from .storage_classes import STORAGE_CLASSES, TypedStorage, UntypedStorage, resize_storage, share_storage
+from .storage_classes import STORAGE_CLASSES, TypedStorage, UntypedStorage, resize_storage, share_storage, warn_of_typed_storages
 
 __all__ = ["STORAGE_CLASSES", "TypedStorage", "UntypedStorage", "restride"]
 
@@ -23,10 +23,15 @@ def untyped_storage(self):
 @function(None, method=True)
 def storage(self):
     """The storage that this tensor shows, as elements of its dtype."""
+    warn_of_typed_storages()
+    return _typed_storage(self)
+
+
+def _typed_storage(self):
     return TypedStorage(wrap_storage=untyped_storage(self), dtype=self.dtype)
 
 
-Tensor._typed_storage = storage
+Tensor._typed_storage = _typed_storage
 
 
 @function(None, method=True)
