@@ -16,7 +16,7 @@ class Size(tuple):
     __slots__ = ()
 
     def __new__(cls, sizes=()):
-        return tuple.__new__(cls, [s if s.__class__ is int else _whole(i, s) for i, s in enumerate(sizes)])
+        return tuple.__new__(cls, [s if isinstance(s, int) else _whole(i, s) for i, s in enumerate(sizes)])
 
     def numel(self) -> int:
         """The product of the dimensions (1 for a 0-dim shape)."""
@@ -47,7 +47,9 @@ class Size(tuple):
 
 
 def _whole(position: int, size) -> int:
-    """A size that is no plain int; ``TypeError`` unless it stands for one."""
+    """A size that is no plain int; ``TypeError`` unless it stands for one, or says that it is ``symbolic``."""
+    if getattr(size, "symbolic", False):
+        return size
     try:
         return size.__index__()
     except (AttributeError, TypeError):

@@ -22,6 +22,7 @@ class NestedInt:
     """The size of a ragged dimension: equal to itself only. Prints as ``j1``, or as ``3*j1`` for a stride."""
 
     __slots__ = ("number", "factor")
+    symbolic = True  # a Size takes it
 
     def __init__(self, number: int, factor: int = 1):
         self.number = number
