@@ -94,6 +94,8 @@ class TreeSpec:
     """The structure of a tree: the type and context of its root, and the structures of its children. A leaf has no type."""
 
     __slots__ = ("_children", "_context", "num_children", "num_leaves", "num_nodes", "type")
+    num_leaves: int
+    num_nodes: int
 
     def __init__(self, type: Any, context: Context, children_specs: Iterable[TreeSpec]) -> None:
         self.type = type

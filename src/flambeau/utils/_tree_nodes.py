@@ -183,7 +183,7 @@ def register_dataclass(
 
 def register_constant(cls: type) -> None:
     """Make instances of a class nodes without leaves; they are part of the structure, so they need ``__eq__`` and ``__hash__``."""
-    if cls.__eq__ is object.__eq__:
+    if cls.__eq__ is vars(object)["__eq__"]:
         raise TypeError(f"register_constant(cls): {cls} needs its own __eq__")
     register_pytree_node(
         cls, lambda obj: ([], obj), lambda values, context: context, flatten_with_keys_fn=lambda obj: ([], obj)
