@@ -9,6 +9,8 @@ from tests.ops.movement_oracle import moves, ramp
 
 import flambeau
 
+torch = pytest.importorskip("torch")
+
 BASIC: list = [
     3,
     -1,
@@ -154,8 +156,6 @@ def test_no_signature_is_remembered_per_position():
 
 @pytest.mark.parametrize("dims", [(0, 1, 2), (0, 2, 1), (1, 0, 2), (1, 2, 0), (2, 0, 1), (2, 1, 0)])
 def test_gathered_elements_lie_in_the_order_of_the_source(dims):
-    torch = pytest.importorskip("torch")
-
     def layouts(m):
         x = m.arange(60.0).reshape(3, 4, 5).permute(dims)
         row, table = m.tensor([1, 0]), m.tensor([[0, 2, 1], [1, 1, 0], [2, 0, 0]])
@@ -167,3 +167,73 @@ def test_gathered_elements_lie_in_the_order_of_the_source(dims):
         return [(tuple(y.shape), y.stride(), y.tolist(), (y * 2).stride()) for y in found]
 
     assert layouts(flambeau) == layouts(torch)
+
+
+VALUES = [7, -2, 2.75, True, float("inf"), 300, 1e300, 2**40]
+
+
+@pytest.mark.parametrize("dtype", ["float32", "float16", "bfloat16", "int64", "int8", "uint8", "bool", "complex64"])
+@pytest.mark.parametrize("value", VALUES, ids=str)
+def test_numbers_written_at_places(dtype, value):
+    """The value that PyTorch writes, or its refusal with nothing written."""
+    found = []
+    for lib in (torch, flambeau):
+        x = lib.zeros(3, 4, dtype=getattr(lib, dtype))
+        try:
+            x[1, 2], x[0], x[-1, 1:3] = value, value, value
+            error = None
+        except Exception as raised:
+            error = type(raised)
+        found.append((error, x.to(lib.complex128).tolist(), x._version))
+    assert str(found[0]) == str(found[1])
+
+
+def test_tensors_written_at_places():
+    def write(lib, x, y):
+        x[1], x[:, 2], x[0, 1:3] = y, y[:3], y[0]
+        x[2, :] = y.to(lib.float64)
+        x[0] = y[None]
+        x[1:] = x[:2].clone()
+        x[..., 0] = x[..., 3]
+        return x
+
+    x, y = ramp(3, 4), ramp(4)
+    expected, ours = [write(lib, lib.from_numpy(x.copy()), lib.from_numpy(y)) for lib in (torch, flambeau)]
+    np.testing.assert_array_equal(ours.numpy(), expected.numpy())
+    with pytest.raises(RuntimeError):
+        flambeau.zeros(3, 4)[1] = flambeau.ones(3)
+    with pytest.raises(RuntimeError, match="single memory location"):
+        flambeau.zeros(1, 4).expand(3, 4)[:, 1] = 1
+
+
+@pytest.mark.parametrize("lib", [torch, flambeau], ids=["torch", "flambeau"])
+def test_places_are_written_with_and_without_grad(lib):
+    x = lib.ones(3, 4, requires_grad=True)
+    y = x * 2
+    y[1, 1] = 5
+    y[2] = x[0] * 3
+    y.sum().backward()
+    assert x.grad.tolist() == [[5.0] * 4, [2.0, 0.0, 2.0, 2.0], [0.0] * 4]
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        x[0, 0] = 1
+    with lib.no_grad():
+        x[0, 0] = 7
+        x[1] = x.grad[0]
+    assert x[:2, 0].tolist() == [7.0, 5.0] and x._version == 2
+    with lib.inference_mode():
+        kept = lib.ones(3)
+        kept[0] = 2
+    with pytest.raises(RuntimeError, match="[Ii]nference"):
+        kept[0] = 3
+
+
+def test_masked_elements_with_and_without_grad():
+    x = np.random.default_rng(0).standard_normal((4, 5))
+    for lib in (torch, flambeau):
+        t = lib.from_numpy(x)
+        assert t[t > 0].tolist() == x[x > 0].tolist()
+        assert t.t()[t.t() > 0].tolist() == x.T[x.T > 0].tolist()
+        assert t[t > 9].shape == (0,)
+        leaf = t.clone().requires_grad_()
+        leaf[leaf > 0].sum().backward()
+        assert leaf.grad.tolist() == (x > 0).astype(float).tolist()

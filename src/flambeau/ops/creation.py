@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import math
 from typing import NoReturn
 
@@ -75,22 +76,34 @@ def uninitialized(spec) -> Tensor:
 _C_NAMES = {"float32": "float", "float64": "double", "float16": "at::Half", "bfloat16": "at::BFloat16"}
 
 
+@functools.cache
+def _range(dtype) -> tuple:
+    limits = dtypes.iinfo(dtype) if dtype.category == 1 else dtypes.finfo(dtype)
+    return limits.min, limits.max
+
+
+def written(value, dtype):
+    """A number as an element that is assigned: as ``fitting``, but the 16-bit floats take what is too large as infinity."""
+    return value if dtype is dtypes.float16 or dtype is dtypes.bfloat16 else fitting(value, dtype)
+
+
 def fitting(value, dtype):
     """A number as ``dtype`` can hold it; ``RuntimeError`` where it is out of range, or complex for a real dtype."""
-    if value.__class__ is Param or dtype.is_complex or dtype is dtypes.bool_:
+    if value.__class__ is Param or dtype is dtypes.bool_:
         return value
     fits = True
-    if isinstance(value, complex):
-        fits, value = value.imag == 0, value.real if value.imag == 0 else 0
-    if dtype.category == 1 and fits:
-        info = dtypes.iinfo(dtype)
-        low = info.min if dtype.is_signed or isinstance(value, float) else -info.max
-        fits = low <= value <= info.max
-    elif fits and isinstance(value, (int, float)) and math.isfinite(value):
-        fits = abs(value) <= dtypes.finfo(dtype).max
-    if not fits:
+    if isinstance(value, complex) and not dtype.is_complex:
+        fits, value = value.imag == 0, value.real
+    if not (fits and _in_range(value, dtype)):
         raise RuntimeError(f"value cannot be converted to type {_C_NAMES.get(dtype.name, dtype.name + '_t')} without overflow")
     return int(value) if dtype.category == 1 and isinstance(value, float) and math.isfinite(value) else value
+
+
+def _in_range(value, dtype) -> bool:
+    low, high = _range(dtype)
+    if dtype.category == 1:
+        return (low if dtype.is_signed or isinstance(value, float) else -high) <= value <= high
+    return all([abs(part) <= high for part in (value.real, value.imag) if math.isfinite(part)])
 
 
 # dtypes that many of Python's numbers do not fit into: each number is looked at, where for others a signature's first one is

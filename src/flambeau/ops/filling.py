@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from ..lazy.spec import Size
+from ..lazy.window import record
 from ..runtime import devices
 from ..tensor import Tensor
 from . import creation
-from .creation import filled, fitting, numbers_fit
+from .copying import raw_copy
+from .creation import filled, fitting, numbers_fit, written
 from .inplace import publish_inplace
 from .operator import operator
 from .registry import export, function
@@ -41,6 +43,25 @@ def fill_(input, value):
 
 
 export("torch", "fill_", fill_)
+
+_places: dict = {}  # the code that fills a place, by its spec and the number's type
+_MAX_PLACES = 4096
+
+
+def fill_place(place: Tensor, value: bool | int | float) -> None:
+    """``fill_`` of a tensor that is there to be written only: autograd is not told."""
+    value = written(value, place._spec.dtype)
+    key = place._spec, value.__class__
+    code = _places.get(key)
+    if code is None:
+        rule = _fill_.operator.find((place, value))
+        if rule.direct:
+            raw_copy(place, filled((), value, place.dtype))
+            return
+        if len(_places) >= _MAX_PLACES:
+            _places.clear()
+        code = _places[key] = rule.code
+    record(code, (place,), (value,))
 
 
 @operator("zero(Tensor input)", namespace=None)

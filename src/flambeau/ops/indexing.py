@@ -7,10 +7,14 @@ import operator as _operator
 import numpy as np
 
 from .. import dtypes
-from ..tensor import Tensor
+from ..autograd.mode import state
+from ..runtime import devices
+from ..tensor import Tensor, from_array
 from . import overrides
+from .copying import raw_copy
+from .filling import fill_place
 from .gathering import index_at
-from .slicing import basic, row, view_at, whole
+from .slicing import basic, basic_place, row, view_at, whole
 
 
 class Plan:
@@ -201,11 +205,20 @@ def _read(self, index):
         view = basic(self, index if kind is tuple else (index,))
         if view is not None:
             return view
+    if kind is Tensor and index.dtype is dtypes.bool_ and _selects(self, index):
+        return from_array(self._array()[index._array()], self.dtype)
     found = plan(self._spec.shape, index)
     viewed = view_at(self, found.key, found.name)
     if not found.indices:
         return viewed
     return index_at(viewed, found.indices)
+
+
+def _selects(x: Tensor, mask: Tensor) -> bool:
+    """Whether a mask of all elements is all there is to see to: no history, no class of its own, memory of the CPU."""
+    plain, other = x._spec, mask._spec
+    return (plain.shape == other.shape and plain.ndim > 0 and not (state.enabled and plain.requires_grad or other.override)
+            and plain.device is other.device is devices.cpu)
 
 
 get_item.__wrapped__ = _read
@@ -225,6 +238,38 @@ def set_item(self, index, value):
 
 
 def _write(self, index, value):
+    if not _written_at_once(self, index, value):
+        _write_any(self, index, value)
+
+
+def _written_at_once(self, index, value) -> bool:
+    """Write a number, or a tensor of the same dtype, at a basic index where nobody differentiates; False: not of that kind."""
+    spec, kind = self._spec, index.__class__
+    if spec.override or (state.enabled and spec.requires_grad) or spec.device is not devices.cpu or 0 in spec.stride:
+        return False
+    if kind is not int and kind is not tuple and kind is not slice:
+        return False
+    number = value.__class__ in _REAL_NUMBERS
+    if not number:
+        if value.__class__ is not Tensor:
+            return False
+        own = value._spec
+        if own.override or own.requires_grad or own.dtype is not spec.dtype or own.device is not devices.cpu or value._storage is self._storage:
+            return False
+    place = basic_place(self, index if kind is tuple else (index,))
+    if place is None or not number and value._spec.ndim > place._spec.ndim:
+        return False
+    if number:
+        fill_place(place, value)
+    else:
+        raw_copy(place, value)
+    return True
+
+
+_REAL_NUMBERS = frozenset([bool, int, float])
+
+
+def _write_any(self, index, value):
     found = plan(self._spec.shape, index)
     value = _value_for(self, value)
     if not found.indices:
@@ -252,10 +297,10 @@ Tensor.__setitem__ = set_item
 def _value_for(target: Tensor, value) -> Tensor:
     if isinstance(value, Tensor):
         return value
-    from .creation import filled, fitting, tensor
+    from .creation import filled, tensor, written
 
     if isinstance(value, (bool, int, float, complex)):
-        return filled((), fitting(value, target.dtype), target.dtype, target.device)
+        return filled((), written(value, target.dtype), target.dtype, target.device)
     if isinstance(value, np.ndarray):
         raise TypeError(f"can't assign a numpy.ndarray to a {target.dtype} tensor")
     if isinstance(value, np.generic):

@@ -150,8 +150,19 @@ def row(x: Tensor, index: int) -> Tensor:
 
 
 def basic(x: Tensor, entries: tuple):
-    """``x[entries]`` for ints, slices, None and Ellipsis within bounds, in one pass; None for anything else, errors among it."""
-    spec = x._spec
+    """``x[entries]`` for ints, slices, None and Ellipsis within bounds; None for anything else, errors among it."""
+    found = _basic_geometry(x._spec, entries)
+    return None if found is None else _attached(x, *found)
+
+
+def basic_place(x: Tensor, entries: tuple):
+    """As ``basic``, without a history: a place to write to where nobody differentiates."""
+    found = _basic_geometry(x._spec, entries)
+    return None if found is None else make(x._storage, found[0], x._offset + found[1])
+
+
+def _basic_geometry(spec, entries: tuple):
+    """Spec, offset in bytes, key and node name of a basic index, in one pass; None where it is none, or out of bounds."""
     whole_shape, steps = spec.shape, spec.stride
     left = spec.ndim - len(entries) + sum([entry is None for entry in entries])
     shape, stride, key, offset, d = [], [], [], 0, 0
@@ -198,8 +209,11 @@ def basic(x: Tensor, entries: tuple):
             name = "SelectBackward0"
         else:
             return None
-    view = make_spec((*shape, *whole_shape[d:]), (*stride, *steps[d:]), spec.dtype, spec.device)
-    return _attached(x, view, offset * spec.dtype.itemsize, tuple(key), name)
+    if d < spec.ndim:
+        shape += whole_shape[d:]
+        stride += steps[d:]
+    view = make_spec(tuple(shape), tuple(stride), spec.dtype, spec.device)
+    return view, offset * spec.dtype.itemsize, tuple(key), name
 
 
 # -- one dimension at a time --------------------------------------------------------------------------------------------------
