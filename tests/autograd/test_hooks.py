@@ -33,7 +33,7 @@ def test_nodes_have_hooks():
     y.backward()
     assert seen == [(30.0, 10.0)]
     sink = y.grad_fn.next_functions[0][0]
-    assert sink.name() == "AccumulateGrad" and sink.variable is x
+    assert sink.name() == "torch::autograd::AccumulateGrad" and sink.variable is x
 
 
 def test_a_hook_may_not_change_the_shape():
@@ -139,3 +139,57 @@ def test_grad_modes():
     with pytest.raises(ValueError), ft.no_grad():
         raise ValueError
     assert ft.is_grad_enabled()
+
+
+@pytest.mark.parametrize(
+    ("hooked", "error", "text"),
+    [
+        (lambda x, y: y.register_hook(lambda g: g.double()), RuntimeError, "changed the type of value"),
+        (lambda x, y: y.grad_fn.register_hook(lambda gi, go: gi[0]), TypeError, "expected tuple"),
+        (lambda x, y: y.grad_fn.register_hook(lambda gi, go: (*gi, *gi)), RuntimeError, "incorrect number of values"),
+        (lambda x, y: x.register_post_accumulate_grad_hook(lambda t: t), RuntimeError, "should return None"),
+    ],
+)
+def test_what_hooks_give_is_checked(hooked, error, text):
+    x = ft.ones(2, requires_grad=True)
+    y = x.exp()
+    hooked(x, y)
+    with pytest.raises(error, match=text):
+        y.sum().backward()
+
+
+def test_nodes_show_what_they_saved():
+    torch = pytest.importorskip("torch")
+    for m in (ft, torch):
+        x = m.tensor([1.0, 2.0], requires_grad=True)
+        y, z, total = x.exp(), x**3, x.view(2, 1).sum(1)
+        assert y.grad_fn._saved_result.tolist() == y.tolist() and y.grad_fn._saved_result.grad_fn is y.grad_fn
+        assert z.grad_fn._saved_self is x and z.grad_fn._saved_exponent == 3
+        assert total.grad_fn._saved_dim == (1,) and tuple(total.grad_fn._saved_self_sym_sizes) == (2, 1)
+        assert y.grad_fn(m.ones(2)).tolist() == y.tolist()
+        assert x.sin().grad_fn._sequence_nr() > total.grad_fn._sequence_nr()
+        assert type(y.grad_fn.next_functions[0][0]).__name__ == "AccumulateGrad" and type(x[0].grad_fn).__name__ == "SelectBackward0"
+        y.sum().backward()
+        with pytest.raises(RuntimeError, match="second time"):
+            _ = y.grad_fn._saved_result
+        with pytest.raises(AttributeError, match="_saved_nothing"):
+            _ = y.grad_fn._saved_nothing
+
+
+def test_edges_take_the_place_of_tensors():
+    x = ft.tensor([1.0, 2.0], requires_grad=True)
+    total = (x * x).sum()
+    ft.autograd.backward(graph.get_gradient_edge(total), inputs=[graph.get_gradient_edge(x)])
+    assert x.grad.tolist() == [2.0, 4.0]
+
+
+def test_saved_tensors_may_be_written_where_that_is_allowed():
+    x = ft.tensor([1.0, 2.0], requires_grad=True)
+    with graph.allow_mutation_on_saved_tensors() as saved:
+        y = x.clone()
+        total = (y * y).sum() + y.sin_().sum()
+        (first,) = ft.autograd.grad(total, x, retain_graph=True)
+        saved.clear()
+        with pytest.raises(RuntimeError, match="outside of the 'allow_mutation_on_saved_tensors'"):
+            total.backward()
+    assert first.tolist() == pytest.approx((2 * x + x.cos()).tolist())

@@ -5,7 +5,8 @@ from __future__ import annotations
 import warnings
 from collections.abc import Sequence
 
-from ..tensor import Tensor
+from ..lazy.storage import Storage
+from ..tensor import Tensor, make
 from .engine import accumulate, execute
 from .graph import GradientEdge, edge_of
 
@@ -55,7 +56,17 @@ def backward(
     )
     for i, target in enumerate(targets):
         if i in answers:
-            accumulate(target, answers[i], create_graph)
+            accumulate(_leaf_of(target), answers[i], create_graph)
+
+
+def _leaf_of(target) -> Tensor:
+    """The tensor whose ``.grad`` an input of ``backward`` stands for."""
+    if not isinstance(target, GradientEdge):
+        return target
+    leaf = getattr(target.node, "variable", None)
+    if leaf is None:
+        raise RuntimeError("backward(): a GradientEdge among the inputs must be that of a leaf, whose .grad takes the gradient")
+    return leaf
 
 
 def grad(
@@ -218,12 +229,21 @@ def _root_gradients(outputs: tuple, given) -> tuple[list, set]:
 
 def _implicit(output) -> Tensor:
     if isinstance(output, GradientEdge):
-        raise RuntimeError("grad can be implicitly created only for scalar outputs: a GradientEdge needs its gradient given")
+        return _implicit_at(output)
     if output._spec.numel != 1:
         raise RuntimeError("grad can be implicitly created only for scalar outputs")
     if not output._spec.dtype.is_floating_point:
         raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {output.dtype}")
     return _one(output)
+
+
+def _implicit_at(edge: GradientEdge) -> Tensor:
+    """The gradient 1 of an edge, where its node knows that it has a real result of one element."""
+    rule = getattr(edge.node, "rule", None)
+    spec = rule.results[edge.output_nr][1] if rule is not None else None
+    if spec is None or spec.numel != 1 or not spec.dtype.is_floating_point:
+        raise RuntimeError("grad can be implicitly created only for scalar outputs: a GradientEdge needs its gradient given")
+    return make(Storage(None, 0), spec.plain).new_ones(spec.shape)
 
 
 _ones: dict = {}

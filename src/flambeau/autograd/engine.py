@@ -106,6 +106,10 @@ def _deposit(run: _Run, edge, gradient) -> None:
     slots[nr] = gradient if old is None else old + gradient
 
 
+def _called(hook) -> str:
+    return getattr(hook, "__name__", "") or str(hook)
+
+
 def _call_hooks(run: _Run, hooks: dict, gradient):
     """The gradient after its hooks; from now on others may hold it."""
     for hook in list(hooks.values()):
@@ -116,7 +120,9 @@ def _call_hooks(run: _Run, hooks: dict, gradient):
         if not hasattr(answer, "_storage"):
             raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}'")
         if answer.shape != gradient.shape:
-            raise RuntimeError(f"hook {getattr(hook, '__name__', hook)!r} has changed the size of value")
+            raise RuntimeError(f"hook {_called(hook)!r} has changed the size of value")
+        if answer.dtype is not gradient.dtype:
+            raise RuntimeError(f"hook {_called(hook)!r} has changed the type of value (was {gradient.type()} got {answer.type()})")
         gradient = answer
         run.given.add(id(gradient._storage))
     return gradient
@@ -136,12 +142,22 @@ def _arrive(run: _Run, meta: Meta, gradient) -> None:
         gradient = _replaced(meta.pre_hooks, (gradient,))[0]
     tensor = meta.variable
     _add_to_grad(run, meta, gradient, tensor)
+    if meta.post_hooks and tensor is not None:
+        _call_post_hooks(meta.post_hooks, tensor)
     if meta.node_hooks:
         for hook in list(meta.node_hooks.values()):
             hook((), (gradient,))
-    if meta.post_hooks and tensor is not None:
-        for hook in list(meta.post_hooks.values()):
-            hook(tensor)
+
+
+def _call_post_hooks(hooks: dict, tensor) -> None:
+    """The hooks on a leaf whose ``.grad`` is complete."""
+    for hook in list(hooks.values()):
+        answer = hook(tensor)
+        if answer is None:
+            continue
+        if not hasattr(answer, "_storage"):
+            raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}'")
+        raise RuntimeError("Tensor post accumulate grad hooks should return None.")
 
 
 def _add_to_grad(run: _Run, meta: Meta, gradient, tensor) -> None:
@@ -180,8 +196,7 @@ def accumulate(target, gradient, create_graph: bool) -> None:
     run = _Run(create_graph, True, None, {id(gradient._storage)})
     _add_to_grad(run, meta, gradient, target)
     if meta.post_hooks:
-        for hook in list(meta.post_hooks.values()):
-            hook(target)
+        _call_post_hooks(meta.post_hooks, target)
 
 
 def _replaced(hooks: dict, gradients: tuple) -> tuple:
@@ -191,6 +206,15 @@ def _replaced(hooks: dict, gradients: tuple) -> tuple:
         if answer is not None:
             gradients = answer if isinstance(answer, tuple) else (answer,)
     return gradients
+
+
+def _checked_answer(hook, answer, count: int) -> tuple:
+    """What a node's hook puts in place of its ``count`` gradients."""
+    if not isinstance(answer, tuple):
+        raise TypeError(f"expected tuple, but hook returned '{type(answer).__name__}'")
+    if len(answer) != count:
+        raise RuntimeError(f"hook {_called(hook)!r} has returned an incorrect number of values (got {len(answer)}, but expected {count})")
+    return answer
 
 
 def _receive(run: _Run, node, slots: dict) -> list:
@@ -221,7 +245,7 @@ def _apply(run: _Run, node, gradients: list):
         for hook in list(node.hooks.values()):
             answer = hook(tuple(results), tuple(gradients))
             if answer is not None:
-                results = answer if isinstance(answer, tuple) else (answer,)
+                results = _checked_answer(hook, answer, len(results))
     if not run.keep_graph:
         node.release()
     return results

@@ -28,7 +28,7 @@ class FunctionCtx:
         self._to_save = tensors
 
     def save_for_forward(self, *tensors: Tensor | None) -> None:
-        """Keep tensors for ``jvp``, which is never called: there is no forward-mode differentiation yet."""
+        """Keep tensors for ``jvp``, which finds them as ``ctx.saved_tensors``."""
         self.saved_for_forward = tensors
 
     def mark_dirty(self, *tensors: Tensor) -> None:
@@ -43,6 +43,7 @@ class FunctionCtx:
         """Whether missing gradients come to ``backward`` as zeros (the default) or as None."""
         self._materialize = bool(value)
 
+    saved_for_forward: tuple | None = None
     _to_save: tuple = ()
     _dirty: tuple = ()
     _non_differentiable: tuple = ()
@@ -56,6 +57,7 @@ class BackwardCFunction(Node, FunctionCtx):
     needs_input_grad: tuple[bool, ...] = ()
     _saved: Saved | None = None
     _released = False
+    _forward_mode = False  # while ``jvp`` runs
     _inputs: tuple = ()  # for each argument the spec of a tensor, else None
     _outputs: tuple = ()  # specs of the results, None for what is no tensor
     _arguments: list
@@ -63,6 +65,8 @@ class BackwardCFunction(Node, FunctionCtx):
     @property
     def saved_tensors(self) -> tuple:
         """What ``save_for_backward`` kept. Raises RuntimeError once it was freed, or changed in place."""
+        if self._forward_mode:
+            return self._to_save if self.saved_for_forward is None else self.saved_for_forward
         if self._released:
             raise RuntimeError(saved_hooks.FREED)
         return () if self._saved is None else self._saved.unpack(self)
@@ -84,7 +88,7 @@ class BackwardCFunction(Node, FunctionCtx):
         gradients = gradients + [None] * (len(self._outputs) - len(gradients))
         if self._materialize:
             gradients = [
-                _zeros(spec) if g is None and spec is not None and spec.dtype.category >= 2 else g
+                _zeros(spec) if g is None and spec is not None else g
                 for g, spec in zip(gradients, self._outputs)
             ]
         with enable_grad() if create_graph else no_grad():
@@ -117,8 +121,13 @@ class BackwardCFunction(Node, FunctionCtx):
         if gradient is None or not self.needs_input_grad[i]:
             return None
         if not isinstance(gradient, Tensor):
-            raise TypeError(
-                f"function {self.name()} returned a {type(gradient).__name__} at position {i + 1}, but a Tensor or None was expected"
+            raise RuntimeError(
+                f"function {self.name()} returned a {type(gradient).__name__} at position {i + 1}: expected Variable or None"
+            )
+        if gradient.dtype.is_complex and not spec.dtype.is_complex:
+            raise RuntimeError(
+                f"Function {self.name()} returned an invalid gradient at index {len(self._inputs[:i])} - expected a real gradient "
+                f"for an input of dtype {spec.dtype}, but got {gradient.dtype}"
             )
         if gradient.shape != spec.shape:
             if not _expandable(spec.shape, gradient.shape):
@@ -203,8 +212,8 @@ class Function(metaclass=FunctionMeta):
 
     @staticmethod
     def jvp(ctx, *grad_inputs):
-        """Forward-mode differentiation, which flambeau does not have yet."""
-        raise NotImplementedError("flambeau: Function.jvp: forward-mode differentiation is not supported yet")
+        """Derivatives of the arguments to derivatives of the results; to be overridden."""
+        raise NotImplementedError("You must implement the jvp function for custom autograd.Function to use it with forward mode AD.")
 
     @staticmethod
     def vmap(info, in_dims, *args):
@@ -224,17 +233,22 @@ class Function(metaclass=FunctionMeta):
             found = _transformation(cls, args)
             if found is not NotImplemented:
                 return found
-        ctx = cls._backward_cls(())
-        needs = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
-        ctx.needs_input_grad = needs
-        differentiable = state.enabled and any(needs)
-        with no_grad():
-            if separate:
-                result = cls.forward(*args)
-                cls.setup_context(ctx, args, result)
-            else:
-                result = cls.forward(ctx, *args)
-        return _finish(ctx, args, result, differentiable)
+        return applied(cls, args)[1]
+
+
+def applied(cls, args: tuple) -> tuple:
+    """The context and the result of a Function on plain tensors."""
+    ctx = cls._backward_cls(())
+    needs = tuple(isinstance(a, Tensor) and a.requires_grad for a in args)
+    ctx.needs_input_grad = needs
+    differentiable = state.enabled and any(needs)
+    with no_grad():
+        if cls.setup_context is Function.setup_context:
+            result = cls.forward(ctx, *args)
+        else:
+            result = cls.forward(*args)
+            cls.setup_context(ctx, args, result)
+    return ctx, _finish(ctx, args, result, differentiable)
 
 
 _transformation = None
@@ -280,7 +294,7 @@ def _finish(ctx: BackwardCFunction, args: tuple, result, differentiable: bool):
         renamed = {id(old): new for old, new in zip(outputs, attached)}
         tensors = [renamed.get(id(t), t) for t in ctx._to_save]
         ctx._saved = Saved(ctx, tensors)
-    ctx._to_save = ()
+        ctx._to_save = ()
     return tuple(attached) if several else attached[0]
 
 
@@ -299,11 +313,21 @@ def _attached(ctx: BackwardCFunction, i: int, output, inputs: list, differentiab
             raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
         rebase(output, (ctx, i))
         return output
+    base = _base_of(output, is_input)
     if is_input or output._autograd is not None and output._autograd.node is not None:
         output = detached(output)
-    output._autograd = Meta(ctx, i)
+    meta = output._autograd = Meta(ctx, i)
     output._spec = output._spec.with_grad(True)
+    if base is not None:
+        meta.base, meta.creation, meta.version = base, "function", output._storage.version
+        meta.seen = base._autograd.history if base._autograd is not None else 0
     return output
+
+
+def _base_of(output: Tensor, is_input: bool) -> Tensor | None:
+    """The tensor that a result is a view of: an input that is returned as it is counts as one."""
+    known = None if output._autograd is None else output._autograd.base
+    return output if is_input and known is None else known
 
 
 def _without_grad(output: Tensor) -> Tensor:

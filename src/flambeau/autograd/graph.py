@@ -32,8 +32,8 @@ class Meta:
     view was taken of; ``history`` counts in-place changes of a base's graph, ``seen`` is the base's count for which a
     view's ``node`` holds. ``views`` are the views that must learn of it when a base comes to require grad; one that ``follows``
     a leaf requires grad because the leaf does, but was taken before, so that no gradient flows through it. ``creation`` is
-    "no_grad" or "several" for views that grad mode may not write to; such a view is of use while its storage's version is
-    ``version``; "inference" is as "no_grad".
+    "no_grad", "several" or "function" (a result of a user-defined Function) for views that grad mode may not write to; such a
+    view is of use while its storage's version is ``version``; "inference" is as "no_grad".
     """
 
     __slots__ = ("node", "nr", "__dict__", "__weakref__")
@@ -70,7 +70,7 @@ class Meta:
         return ()
 
     def name(self) -> str:
-        return "AccumulateGrad"
+        return "torch::autograd::AccumulateGrad"
 
     def register_hook(self, hook):
         """Call ``hook((), grad_outputs)`` after the gradient was accumulated."""
@@ -82,6 +82,9 @@ class Meta:
 
     def __repr__(self) -> str:
         return f"<AccumulateGrad object at {id(self):#x}>"
+
+
+Meta.__name__ = Meta.__qualname__ = "AccumulateGrad"  # programs that draw the graph read the class' name
 
 
 class Node:
@@ -126,6 +129,15 @@ class Node:
     def next_functions(self) -> tuple:
         return tuple((None, 0) if edge is None else edge for edge in self.edges)
 
+    def __call__(self, *gradients):
+        """The gradients of this node's inputs for those of its results."""
+        results = self.apply(list(gradients), state.enabled)
+        return results[0] if len(results) == 1 else tuple(results)
+
+    def _sequence_nr(self) -> int:
+        """When the node was made: later ones have greater numbers."""
+        return self.sequence
+
     def register_hook(self, hook):
         """Call ``hook(grad_inputs, grad_outputs)`` after this node's gradient is computed."""
         return RemovableHandle(register_of(self, "hooks"), hook)
@@ -135,7 +147,7 @@ class Node:
         return RemovableHandle(register_of(self, "pre_hooks"), hook)
 
     def __repr__(self) -> str:
-        return f"<{self.name()} object at {id(self):#x}>"
+        return f"<{type(self).__name__} object at {id(self):#x}>"
 
 
 class GradientEdge(NamedTuple):
@@ -233,6 +245,10 @@ def refuse_view(meta: Meta, what: str) -> None:
     if meta.creation == "several":
         raise RuntimeError(f"A view that is the output of a function that returns multiple views and {what}. Such functions do not allow "
                            "the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+    if meta.creation == "function":
+        raise RuntimeError(f"Output {meta.nr} of {meta.node.name()} is a view and {what}. This view was created inside a custom Function "
+                           "(or because an input was returned as-is): a write in place would override its backward. Clone the output of "
+                           "the Function.")
     if meta.creation == "inference":
         raise RuntimeError(f"A view was created in inference mode and {what} in normal mode. Make both in inference mode, or both outside.")
     raise RuntimeError(f"A view was created in no_grad mode and {what} with grad mode enabled. Move both the view and the inplace "
@@ -274,6 +290,7 @@ _LAZY = {
     "register_multi_grad_hook": "hooks",
     "saved_tensors_hooks": "saved_hooks",
     "save_on_cpu": "saved_hooks",
+    "allow_mutation_on_saved_tensors": "saved_hooks",
     "disable_saved_tensors_hooks": "saved_hooks",
 }
 

@@ -110,6 +110,7 @@ class set_grad_enabled(_Mode):
 
     def __init__(self, mode: bool):
         self._previous = (state.enabled, thread.inference)
+        self.prev = state.enabled
         self.mode = bool(mode)
         state.enabled = self.mode
 

@@ -106,3 +106,52 @@ class disable_saved_tensors_hooks:
     def __exit__(self, *exc):
         global _refusal
         _refusal = self._previous
+
+
+class _Kept:
+    """A saved tensor's values, for as long as the block that saved it lasts."""
+
+    __slots__ = ("values",)
+
+    def __init__(self, values):
+        self.values = values
+
+
+class allow_mutation_on_saved_tensors(saved_tensors_hooks):
+    """Within the block, tensors that were saved for backward may be written in place: copies of them are saved.
+
+    Entering gives an object whose ``clear()`` forgets them. Raises RuntimeError where blocks are nested, and in a backward
+    outside of the block of what was recorded inside.
+    """
+
+    def __init__(self):
+        self.kept: list[_Kept] = []
+        super().__init__(self._keep, self._kept_values)
+
+    def _keep(self, tensor):
+        kept = _Kept(tensor.detach().clone())
+        self.kept.append(kept)
+        return kept
+
+    def _kept_values(self, kept: _Kept):
+        if kept.values is None:
+            raise RuntimeError(
+                "Trying to backward outside of the 'allow_mutation_on_saved_tensors' context in which the graph was originally recorded."
+            )
+        return kept.values
+
+    def clear(self) -> None:
+        """Forget what was saved."""
+        for kept in self.kept:
+            kept.values = None
+        self.kept.clear()
+
+    def __enter__(self):
+        if any(isinstance(hooks, allow_mutation_on_saved_tensors) for hooks in stack):
+            raise RuntimeError("allow_mutation_on_saved_tensors contexts cannot be nested")
+        super().__enter__()
+        return self
+
+    def __exit__(self, *exc):
+        super().__exit__(*exc)
+        self.clear()

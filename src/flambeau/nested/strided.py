@@ -116,7 +116,8 @@ class StridedNested(NestedTensor):
 
     def __repr__(self, *, tensor_contents=None) -> str:
         lines = ",\n".join("  " + repr(self._shown(c)).replace("\n", "\n  ") for c in self.components())
-        suffix = f", grad_fn=<{self.grad_fn.name()}>" if self.grad_fn is not None else ", requires_grad=True" if self.requires_grad else ""
+        node = self.grad_fn
+        suffix = f", grad_fn=<{type(node).__name__}>" if node is not None else ", requires_grad=True" if self.requires_grad else ""
         return f"nested_tensor([\n{lines}\n]{suffix})"
 
     def _shown(self, component: Tensor) -> Tensor:

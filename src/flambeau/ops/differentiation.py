@@ -5,7 +5,10 @@ from __future__ import annotations
 from ..autograd.differentiate import backward as _backward
 from ..dtypes import int64
 from ..tensor import make
-from . import backward_pass  # noqa: F401  (the engine asks it first)
+from . import (
+    backward_pass,  # noqa: F401  (the engine asks it first)
+    node_attributes,  # noqa: F401
+)
 from .creation import check_size
 from .gradient import sum_to_shape
 from .registry import export, function

@@ -27,7 +27,7 @@ def __repr__(self, *, tensor_contents=None):
         array,
         self.dtype.name,
         requires_grad=self.requires_grad,
-        grad_fn_name=None if grad_fn is None else grad_fn.name(),
+        grad_fn_name=None if grad_fn is None else type(grad_fn).__name__,
         device=str(self.device),
         default_dtype=get_default_dtype().name,
         class_name="tensor" if plain else kind.__name__,

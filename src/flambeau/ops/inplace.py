@@ -250,7 +250,7 @@ class CopySlices(Node):
         self.base_spec, self.base_offset = base._spec.plain, base._offset
 
     def name(self) -> str:
-        return "CopySlices"
+        return "torch::autograd::CopySlices"
 
     def apply(self, gradients, create_graph: bool):
         from .copying import clone
@@ -314,7 +314,7 @@ class Overwritten(Node):
         self.spec = spec
 
     def name(self) -> str:
-        return "CopyBackwards"
+        return "torch::autograd::CopyBackwards"
 
     @property
     def form(self) -> tuple:
@@ -328,6 +328,9 @@ class Overwritten(Node):
         return [filled(tuple(self.spec.shape), 0, self.spec.dtype), gradients[0]]
 
 
+Overwritten.__name__ = "CopyBackwards"  # programs that draw the graph read the classes' names
+
+
 class _Identity(Node):
     """Passes the gradient on."""
 
@@ -337,7 +340,7 @@ class _Identity(Node):
         super().__init__((edge,))
 
     def name(self) -> str:
-        return "CopyBackwards"
+        return "torch::autograd::CopyBackwards"
 
     @property
     def form(self) -> type:
@@ -348,6 +351,9 @@ class _Identity(Node):
 
     def apply(self, gradients, create_graph: bool):
         return [gradients[0]]
+
+
+_Identity.__name__ = "CopyBackwards"
 
 
 def str_schema(op: Operator) -> str:

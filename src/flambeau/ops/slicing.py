@@ -7,6 +7,8 @@ numbers are within bounds already. Geometry and gradients come straight from the
 
 from __future__ import annotations
 
+import functools
+
 from ..autograd import anomaly
 from ..autograd.graph import Meta, Node, become_view, edge_of
 from ..autograd.mode import state
@@ -51,7 +53,7 @@ def _attached(x: Tensor, spec, offset: int, key: tuple, node_name: str) -> Tenso
     out = make(x._storage, spec, x._offset + offset)
     meta = become_view(out, x)
     if state.enabled and x._spec.requires_grad:
-        meta.node = _ViewNode(edge_of(x), x._spec.shape, key, node_name)
+        meta.node = _view_node(node_name)(edge_of(x), x._spec.shape, key)
         meta.seen = meta.base._autograd.history
         out._spec = spec.with_grad(True)
     return out
@@ -60,26 +62,32 @@ def _attached(x: Tensor, spec, offset: int, key: tuple, node_name: str) -> Tenso
 class _ViewNode(Node):
     """History of a view: its gradient lies at the same place among zeros."""
 
-    __slots__ = ("shape", "key", "label")
+    __slots__ = ("shape", "key")
 
-    def __init__(self, edge, shape, key, label: str):
+    def __init__(self, edge, shape, key):
         super().__init__((edge,))
-        self.shape, self.key, self.label = shape, key, label
+        self.shape, self.key = shape, key
         if anomaly.enabled:
             self.line = _window.user_line()
 
     def name(self) -> str:
-        return self.label
+        return type(self).__name__
 
     @property
     def form(self) -> tuple:
         return _ViewNode, self.shape, self.key
 
     def over(self, edges: tuple) -> Node:
-        return _ViewNode(edges[0], self.shape, self.key, self.label)
+        return type(self)(edges[0], self.shape, self.key)
 
     def apply(self, gradients, create_graph: bool):
         return [placed(gradients[0], self.shape, self.key, create_graph)]
+
+
+@functools.cache
+def _view_node(name: str) -> type:
+    """The class of such nodes with PyTorch's name: programs that draw the graph read it."""
+    return type(name, (_ViewNode,), {"__slots__": (), "__module__": "torch.autograd"})
 
 
 class _PlacedNode(Node):

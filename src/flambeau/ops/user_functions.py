@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from ..autograd.function import Function, set_transformation
+from ..autograd.function import Function, applied, set_transformation
+from ..tensor import Tensor
 from .batching import BatchedTensor, batch_size, batched, beneath, sample_by_sample
+from .creation import zeros_like
 from .transformed import Transformed, active, tensors_in
 
 
@@ -27,13 +29,20 @@ def apply(cls, args: tuple):
     top = transformed_in(args)
     if top is None:
         return NotImplemented
-    if not isinstance(top, BatchedTensor):
-        if cls.jvp is not Function.jvp:
-            raise NotImplementedError(f"flambeau: {cls.__name__}: Function.jvp is not supported yet")
-        raise RuntimeError(
-            f"Trying to use forward AD with {cls.__name__} that does not support it because it has not been implemented yet."
-        )
     level = top._level
+    if not isinstance(top, BatchedTensor):
+        if cls.jvp is Function.jvp:
+            raise RuntimeError(
+                f"Trying to use forward AD with {cls.__name__} that does not support it because it has not been implemented yet."
+            )
+        from .forward_mode import parts
+
+        below = transformed_in([parts(a, level)[0] for a in args if isinstance(a, Tensor)])
+        if below is None:
+            return _forward_mode(cls, level, args)
+        if not isinstance(below, BatchedTensor):
+            raise NotImplementedError(f"flambeau: {cls.__name__}: Function.jvp within another forward mode is not supported yet")
+        level = below._level  # the batch first: each sample is dual
     if cls.vmap is Function.vmap:
         if not cls.generate_vmap_rule:
             raise RuntimeError(
@@ -49,6 +58,34 @@ def apply(cls, args: tuple):
         return _wrapped(results, places, level)
     places = places if isinstance(places, tuple) else (places,) * len(results)
     return tuple([_wrapped(r, d, level) for r, d in zip(results, places)])
+
+
+def _forward_mode(cls, level: int, args: tuple):
+    """The results with the derivatives that ``cls.jvp`` gives for those of the arguments."""
+    from .forward_mode import _result, parts, set_tangent
+
+    pairs = [parts(a, level) if isinstance(a, Tensor) else (a, None) for a in args]
+    primals = tuple([primal for primal, _ in pairs])
+    written = {id(p): a for p, a in zip(primals, args) if isinstance(p, Tensor)}
+    ctx, result = applied(cls, primals)
+    tangents = [zeros_like(p) if t is None and isinstance(p, Tensor) and ctx._materialize else t for p, t in pairs]
+    ctx._forward_mode = True
+    try:
+        moved = cls.jvp(ctx, *tangents)
+    finally:
+        ctx._forward_mode = False
+    results = result if isinstance(result, tuple) else (result,)
+    moved = moved if isinstance(moved, tuple) else (moved,)
+    if len(moved) != len(results):
+        raise RuntimeError(f"{cls.__name__}.jvp returned {len(moved)} tangents for {len(results)} outputs")
+    made = []
+    for r, t in zip(results, moved):
+        if any(r is d for d in ctx._dirty) and id(r) in written:
+            set_tangent(written[id(r)], t, level)
+            made.append(written[id(r)])
+        else:
+            made.append(_result(r, t, level) if isinstance(r, Tensor) else r)
+    return tuple(made) if isinstance(result, tuple) else made[0]
 
 
 def _wrapped(result, place, level: int):

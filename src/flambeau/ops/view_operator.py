@@ -134,7 +134,7 @@ def view_function(op: ViewOperator, variadic: str | None = None):
     return compile_function(source, general.__name__, scope, "ops", op.doc)
 
 
-class AsStridedNode(Node):
+class AsStridedBackward0(Node):
     """History of a view whose base was changed in place: the view's place in the base."""
 
     __slots__ = ("view_spec", "distance", "base_spec")
@@ -145,7 +145,7 @@ class AsStridedNode(Node):
         self.distance = (view._offset - base._offset) // view._spec.dtype.itemsize
 
     def name(self) -> str:
-        return "AsStridedBackward0"
+        return type(self).__name__
 
     def apply(self, gradients, create_graph: bool):
         from .views import as_strided_scatter_zeros, real_spec, view_as_complex, view_as_real
@@ -162,7 +162,7 @@ def _refresh(view_tensor: Tensor) -> None:
     base = meta.base
     meta.seen = base._autograd.history
     if base._spec.requires_grad:
-        meta.node, meta.nr = AsStridedNode(base, view_tensor), 0
+        meta.node, meta.nr = AsStridedBackward0(base, view_tensor), 0
         view_tensor._spec = view_tensor._spec.with_grad(True)
 
 

@@ -22,7 +22,7 @@ def text(self, *, tensor_contents=None):
     suffixes.append(f"layout={self.layout}")
     grad_fn = self.grad_fn
     if grad_fn is not None:
-        suffixes.append(f"grad_fn=<{grad_fn.name()}>")
+        suffixes.append(f"grad_fn=<{type(grad_fn).__name__}>")
     elif self.requires_grad:
         suffixes.append("requires_grad=True")
     parts = [_part(title, part, indent) for title, part in _components(self)]
