@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 from itertools import product
 
+from ..compiler.resampling import cubic_weights
 from ..lazy.spec import count
 from ..tensor import Tensor
 from .operator import operator
 from .positions import positions
 from .registry import function
-from .resampling_kernels import cubic_weights
 from .reshaping import reshaped
 from .selection import where
 

@@ -6,12 +6,14 @@ import math
 import warnings
 
 from ..compiler.reference import widen
+from ..compiler.resampling import Resample
 from ..lazy.spec import dense
 from ..tensor import Tensor
 from .elementwise import refusal
+from .memory_order import keeps_order
 from .operator import Operator, publish
 from .registry import NAMESPACES, function
-from .resampling_kernels import Resample, resample, resample_gradient
+from .resampling_kernels import resample, resample_gradient
 
 
 def _infer(op, specs, values):
@@ -25,7 +27,7 @@ def _reference(code, arrays, numbers):
 
 def _infer_gradient(op, specs, values):
     (spec,), (_, plan, sizes) = specs, values
-    return (dense((*spec.shape[:2], *sizes), spec.dtype, spec.device),), plan
+    return (dense((*spec.shape[:2], *sizes), spec.dtype, spec.device),), plan._replace(backward=True)
 
 
 def _reference_gradient(code, arrays, numbers):
@@ -45,6 +47,9 @@ def _(grad, saved):
 @_spread.gradient
 def _(grad, saved):
     return _resample(grad, saved.plan)
+
+
+_resample, _spread = keeps_order(_resample), keeps_order(_spread)
 
 
 _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "lanczos", "area", "nearest-exact")
