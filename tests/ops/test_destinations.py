@@ -59,3 +59,32 @@ def test_a_destination_that_overlaps_an_input_in_part_is_refused():
 
     same(call, lambda m: m.ones(5))
     same(lambda m, memory: m.exp(memory, out=memory), lambda m: m.zeros(5))
+
+
+DTYPES = ["bool", "uint8", "int32", "int64", "float16", "float32", "float64", "complex64"]
+
+
+@pytest.mark.parametrize("dtype", DTYPES)
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "amax", "argmin", "all", "max", "median", "sort", "mul", "mm", "tril", "take"])
+def test_dtypes_of_destinations(name, dtype):
+    """Elementwise operators cast to it, sums compute in it, others ask for their own."""
+
+    def call(m, out):
+        x = m.tensor([[1.0, 2.5], [3.0, 4.0]])
+        if name in ("max", "median", "sort"):
+            return getattr(m, name)(x, 0, out=(out, m.empty(0, dtype=m.int64)))
+        if name == "tril":
+            return m.tril(x, out=out)
+        other = m.ones(2, 2) if name == "mm" else m.tensor([1]) if name == "take" else 0
+        return getattr(m, name)(x, other, out=out)
+
+    same(call, lambda m: m.empty(0, dtype=getattr(m, dtype)))
+
+
+@pytest.mark.parametrize("name", ["sum", "prod", "mean", "cumsum", "nansum", "nanmean"])
+def test_a_dtype_that_is_asked_for_must_be_the_destinations(name):
+    for dtype in ("float32", "float64"):
+        same(
+            lambda m, out: getattr(m, name)(m.tensor([1.0, 2.0]), 0, dtype=m.float64, out=out),
+            lambda m: m.empty(0, dtype=getattr(m, dtype)),  # noqa: B023 - used at once
+        )

@@ -213,7 +213,9 @@ def full(size, fill_value, *, out=None, dtype=None, layout=None, device=None, pi
         fill_value, dtype = fill_value.item(), dtype or fill_value.dtype
     if isinstance(fill_value, np.number):
         fill_value = fill_value.item()
-    fill_value = fitting(fill_value, dtype or number_dtype(fill_value))
+    if isinstance(out, Tensor) and dtype is None:
+        dtype = out.dtype
+    fill_value = fitting(argument("full", "fill_value", "Scalar", fill_value), dtype or number_dtype(fill_value))
     made = filled(check_size("full", size), fill_value, dtype or number_dtype(fill_value), devices.resolve(device))
     if out is not None:
         return overrides.write_out("full", made, out)

@@ -14,6 +14,7 @@ from ..compiler.plans import Map, Reduce
 from ..compiler.reference import widen
 from ..lazy.spec import dense
 from ..tensor import Tensor, wrap_dim
+from .destinations import OutDecides, dtype_of
 from .elementwise import refusal
 from .operator import Operator, operator, publish
 from .overrides import write_out
@@ -85,7 +86,7 @@ def _reference(code, arrays, numbers):
     return (_MEANINGS[plan.kind](array, plan.dims).reshape(code.outputs[0].shape),)
 
 
-class Reduction(Operator):
+class Reduction(OutDecides):
     """A reduction primitive: ``name(Tensor input, any dim, bool keepdim, ...)``. ``dtype_rule(op, spec,
     values)`` gives the computing dtype and that of the result."""
 
@@ -246,7 +247,7 @@ def prod(input, dim=None, keepdim: bool = False, *, dtype=None, out=None):
     is given."""
     if isinstance(dim, (tuple, list)):
         dim = argument("prod", "dim", "int", dim)
-    result = _prod(input, dim, keepdim, dtype=dtype)
+    result = _prod(input, dim, keepdim, dtype=dtype_of(out, dtype))
     return result if out is None else write_out("prod", result, out)
 
 

@@ -10,6 +10,7 @@ from ..compiler.plans import Scan
 from ..compiler.reference import widen
 from ..lazy.spec import dense
 from ..tensor import Tensor, wrap_dim
+from .destinations import OutDecides
 from .elementwise import refusal
 from .operator import Operator, publish
 from .overrides import write_out
@@ -41,7 +42,7 @@ def _scan(schema: str, kind: str, meaning, **published) -> Operator:
         array = array.astype(kind) if array.dtype.kind != "c" or kind.kind == "c" else array.real.astype(kind)
         return (meaning(array, wrap_dim(code.attrs[1], spec.ndim)) if spec.ndim else array,)
 
-    op = Operator(schema, infer=infer, reference=reference)
+    op = OutDecides(schema, infer=infer, reference=reference)
     return publish(op, **published)
 
 

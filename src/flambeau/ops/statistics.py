@@ -7,14 +7,15 @@ import warnings
 
 from ..dtypes import SCALAR_NAMES
 from ..tensor import Tensor
-from .operator import Operator, publish
+from .destinations import OutDecides, dtype_of
+from .operator import publish
 from .overrides import write_out
 from .reductions import _dim_argument, counted_node, reduced_dims, spread, sum, with_dims
 from .registry import function
 from .selection import where
 
 
-class DimOperator(Operator):
+class DimOperator(OutDecides):
     """A composite whose second argument is a dimension, several, or None."""
 
     def normalized(self, values) -> tuple:
@@ -58,6 +59,9 @@ def mean(input, dim=None, keepdim=False, dtype=None):
     n = size_over(input, dims)
     total = sum(input if dtype is None else input.to(dtype), dims or None, keepdim) if dims else input.to(d)
     return total / n if n != 1 else total.clone()
+
+
+mean.operator.out_decides = False
 
 
 mean.operator.node_name = counted_node("Mean")
@@ -230,6 +234,7 @@ def nanmean(input, dim=None, keepdim: bool = False, *, dtype=None, out=None):
         raise RuntimeError(
             f"nanmean(): expected input to have floating point or complex dtype but got {_printed(input.dtype)}"
         )
+    dtype = dtype_of(out, dtype)
     result = nansum(input, dim, keepdim, dtype=dtype) / sum(input.detach() == input.detach(), dim, keepdim)
     return result if out is None else write_out("nanmean", result, out)
 
