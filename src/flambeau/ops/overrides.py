@@ -218,7 +218,7 @@ def _convert(result, cls):
 Tensor.__torch_function__ = classmethod(default_torch_function)
 
 
-def write_out(name: str, result, out, inputs=()):
+def write_out(name: str, result, out, inputs=(), pair: bool = False):
     """Store a result in the tensors given as ``out=``; gives ``out``.
 
     Another shape is resized to the result's, with a ``UserWarning`` where elements are lost. ``RuntimeError`` where the dtype
@@ -227,11 +227,14 @@ def write_out(name: str, result, out, inputs=()):
     if isinstance(result, tuple):
         if not isinstance(out, (tuple, list)) or len(out) != len(result):
             raise TypeError(f"{name}(): argument 'out' must be tuple of Tensors, not {type(out).__name__}")
-        written = [write_out(name, r, o, inputs) for r, o in zip(result, out)]
+        written = [write_out(name, r, o, inputs, True) for r, o in zip(result, out)]
         return type(result)(*written) if hasattr(result, "_fields") else type(result)(written)
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     from ..dtypes import can_cast
+    from .destinations import must_match, unlike
+    if result.dtype is not out.dtype and must_match(name, pair, out):
+        raise unlike(result.dtype, out.dtype)
     if not can_cast(result.dtype, out.dtype):
         raise RuntimeError(f"result type {_scalar_name(result.dtype)} can't be cast to the desired output type {_scalar_name(out.dtype)}")
     if result.device != out.device:
