@@ -375,3 +375,32 @@ def test_errors_in_the_dataset_reach_the_caller():
 
     with pytest.raises(KeyError):
         next(iter(data.DataLoader(Broken())))
+
+
+@pytest.mark.parametrize("kind", ["plain", "strided", "needs grad", "bfloat16", "other samples", "numbers"])
+def test_batches_of_tensor_datasets(kind):
+    """Rows are copied together where they can be; batches are as if collated sample by sample."""
+
+    def run(library, module):
+        class Doubled(module.TensorDataset):
+            def __getitem__(self, index):
+                return tuple(2 * x for x in super().__getitem__(index))
+
+        library.manual_seed(2)
+        x, y = library.arange(24.0).view(8, 3), library.arange(8)
+        if kind == "strided":
+            x = library.arange(24.0).view(3, 8).t()
+        if kind == "bfloat16":
+            x = x.to(library.bfloat16)
+        if kind == "needs grad":
+            x.requires_grad_()
+        dataset = Doubled(x, y) if kind == "other samples" else module.TensorDataset(x, y)
+        if kind == "numbers":
+            return list(module.DataLoader(module.Subset(dataset, range(-3, 3)), 4))
+        part, _ = module.random_split(dataset, [6, 2])
+        batches = list(module.DataLoader(part, 4, shuffle=True)) + list(module.DataLoader(dataset, 3))
+        return batches, [b[0].stride() for b in batches], [b[0].requires_grad for b in batches]
+
+    same_in_both(run)
+    with pytest.raises(IndexError):
+        list(data.DataLoader(data.TensorDataset(fl.zeros(2)), 2, sampler=[0, 5]))

@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import Any, Generic, TypeVar
 
 from ... import ops
-from ...tensor import Tensor
+from ...tensor import Tensor, from_array
 
 __all__ = [
     "ChainDataset",
@@ -63,8 +63,23 @@ class TensorDataset(Dataset[tuple[Tensor, ...]]):
     def __getitem__(self, index: Any) -> tuple[Tensor, ...]:
         return tuple(tensor[index] for tensor in self.tensors)
 
+    def __getbatch__(self, indices: list[int]) -> list[Tensor] | None:
+        """The rows at ``indices`` of each tensor, as collating the samples would give them; None where that is not sure."""
+        if type(self).__getitem__ is not TensorDataset.__getitem__ or not all(map(_has_plain_rows, self.tensors)):
+            return None
+        if not all([index.__class__ is int for index in indices]):
+            return None
+        # Copied now rather than recorded: shuffled rows would make each step a new one to the compiler.
+        return [from_array(tensor._array()[indices], tensor.dtype) for tensor in self.tensors]
+
     def __len__(self) -> int:
         return self.tensors[0].size(0)
+
+
+def _has_plain_rows(tensor: Tensor) -> bool:
+    """Whether a tensor needs no gradient and lies computed in memory."""
+    plain = type(tensor) is Tensor and not tensor.requires_grad and tensor.ndim > 0
+    return plain and not tensor._spec.override and tensor._storage.buffer is not None
 
 
 class StackDataset(Dataset):
