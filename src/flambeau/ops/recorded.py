@@ -22,7 +22,8 @@ def {name}({head}):
     if found is None or found[3]:
         return call({values})
     record(found[0], [{tensors}], [{numbers}])
-    current = window.current
+"""
+_STEP_ENDS = """    current = window.current
     if current.weight > step_weight and not current.tracing:
         window.run(True)
 """
@@ -44,12 +45,12 @@ class RecordedFunction(Operator):
             return
         record(code, *self.split(values))
 
-    def compiled(self):
+    def compiled(self, ends_step: bool):
         """The function that programs call: as this object, without a step between a known signature and its record."""
         numbers = [p.name for p in self.parameters if p.type == "Scalar"]
         tensors = ["*" + p.name if p.type == "Tensor[]" else p.name for p in self.parameters if p.type in ("Tensor", "Tensor[]")]
         name = self.name.rpartition(".")[2]
-        source = _CALL.format(name=name, head=head(self.schema), values=", ".join([p.name for p in self.parameters]),
+        source = (_CALL + _STEP_ENDS * ends_step).format(name=name, head=head(self.schema), values=", ".join([p.name for p in self.parameters]),
                               key=", ".join([key_expression(p) for p in self.parameters]),
                               tensors=", ".join(tensors), numbers=", ".join(numbers))
         scope = {"codes": self.codes, "call": self, "record": record, "window": _window, "step_weight": _STEP_WEIGHT}
@@ -69,15 +70,16 @@ class RecordedFunction(Operator):
             state.enabled = previous
 
 
-def recorded(schema: str):
-    """Decorator: make a function over tensors, lists of tensors and numbers one instruction.
+def recorded(schema: str, *, ends_step: bool = True):
+    """Decorator: make a function over tensors, lists of tensors and numbers one instruction; with ``ends_step`` what is pending
+    runs then.
 
     The body must only write to its arguments (in place) and return nothing. ``Scalar`` parameters may change from call to call at no cost;
     they can only be operands of operators inside the body.
     """
 
     def declare(body):
-        return RecordedFunction(schema, body).compiled()
+        return RecordedFunction(schema, body).compiled(ends_step)
 
     return declare
 

@@ -8,6 +8,8 @@ from collections.abc import Iterable
 
 from ... import ops
 from ...autograd import no_grad
+from ...ops.operator import operator
+from ...ops.recorded import recorded
 from ...tensor import Tensor
 
 __all__ = ["clip_grad_norm", "clip_grad_norm_", "clip_grad_value_"]
@@ -32,9 +34,7 @@ def _get_total_norm(
     norm_type = float(norm_type)
     if not tensors:
         return ops.tensor(0.0)
-    device = tensors[0].device
-    norms = [ops.linalg.vector_norm(tensor, norm_type).to(device) for tensor in tensors]
-    total = ops.linalg.vector_norm(ops.stack(norms), norm_type)
+    total = (_norm_of_all if _are_plain(tensors) else _norm_one_by_one)(tensors, norm_type)
     if error_if_nonfinite and not total.isfinite():
         raise RuntimeError(
             f"The total norm of order {norm_type} for gradients from `parameters` is non-finite, so it "
@@ -52,10 +52,33 @@ def _clip_grads_with_norm_(
     grads = [param.grad for param in _as_list(parameters) if param.grad is not None]
     if not grads:
         return
+    scale = _scale_all if _are_plain([*grads, total_norm]) else _scale_one_by_one
+    scale(grads, total_norm, float(max_norm))
+
+
+def _are_plain(tensors: list[Tensor]) -> bool:
+    """Whether tensors are dense, of no class of their own, and on one device: then one instruction handles all."""
+    device = tensors[0].device
+    return device.type == "cpu" and all(not x._spec.override and x.device is device for x in tensors)
+
+
+def _norm_one_by_one(tensors: list[Tensor], norm_type: float) -> Tensor:
+    device = tensors[0].device
+    norms = [ops.linalg.vector_norm(tensor, norm_type).to(device) for tensor in tensors]
+    return ops.linalg.vector_norm(ops.stack(norms), norm_type)
+
+
+_norm_of_all = operator("norm_of_all(Tensor[] tensors, float norm_type)", namespace=None)(_norm_one_by_one)
+
+
+def _scale_one_by_one(grads: list[Tensor], total_norm: Tensor, max_norm: float) -> None:
     # Clamped rather than tested, so that nobody has to wait for the norm.
-    factor = ops.clamp(float(max_norm) / (total_norm + 1e-6), max=1.0)
+    factor = ops.clamp(max_norm / (total_norm + 1e-6), max=1.0)
     for grad in grads:
         grad.mul_(factor.to(grad.device))
+
+
+_scale_all = recorded("scale_all(Tensor[] grads, Tensor total_norm, Scalar max_norm)", ends_step=False)(_scale_one_by_one)
 
 
 @no_grad()
