@@ -14,6 +14,7 @@ from ..tensor import Tensor
 from .convolution_kernels import MEANINGS, output_size
 from .elementwise import refusal
 from .matmul import _type_name
+from .memory_order import keeps_order
 from .operator import Operator, operator, publish
 from .registry import export, function
 from .reshaping import reshaped
@@ -86,7 +87,7 @@ def _widened(primitive):
     return apply
 
 
-_output, _input, _weight = _widened(_output), _widened(_input), _widened(_weight)
+_output, _input, _weight = [_widened(keeps_order(primitive, (4,))) for primitive in (_output, _input, _weight)]
 
 # -- with a bias: one instruction each way -----------------------------------------------------------------------------------
 
@@ -123,6 +124,7 @@ def _(grad, saved):
 
 
 _output_with_bias.operator.node_name = _transposed_with_bias.operator.node_name = "ConvolutionBackward0"
+_output_with_bias, _transposed_with_bias = keeps_order(_output_with_bias, (4,)), keeps_order(_transposed_with_bias, (4,))
 
 
 # -- arguments ---------------------------------------------------------------------------------------------------------------

@@ -7,9 +7,11 @@ import math
 from ..compiler.plans import Convolution
 from ..compiler.reference import widen
 from ..lazy.spec import dense
+from ..runtime.devices import contiguous_format
 from ..tensor import Tensor
 from .convolution_kernels import _add_columns, padded, windows
 from .elementwise import refusal
+from .memory_order import in_order_of
 from .operator import Operator, operator, publish
 from .pooling import per_dim
 from .registry import export, function
@@ -147,6 +149,11 @@ def _check_image(name: str, x: Tensor, factor: int, argument: str) -> None:
         raise RuntimeError(f"{name} expects a positive {argument}, but got {factor}")
 
 
+def _own_memory(result: Tensor, x: Tensor) -> Tensor:
+    """``result``, copied where moving elements about was not needed and it shows the memory of ``x``."""
+    return result.clone(memory_format=contiguous_format) if result._storage is x._storage else result
+
+
 def _shuffled(x: Tensor, r: int) -> Tensor:
     *lead, channels, height, width = x.shape
     n = len(lead)
@@ -170,12 +177,12 @@ def pixel_shuffle(input, upscale_factor):
     if input.shape[-3] % upscale_factor ** 2:
         raise RuntimeError("pixel_shuffle expects its input's 'channel' dimension to be divisible by the square of upscale_factor, but "
                            f"input.size(-3)={input.shape[-3]} is not divisible by {upscale_factor ** 2}")
-    return _shuffled(input, upscale_factor)
+    return in_order_of(_own_memory(_shuffled(input, upscale_factor), input), input)
 
 
 @pixel_shuffle.gradient
 def _(grad, saved):
-    return _unshuffled(grad, saved.upscale_factor)
+    return in_order_of(_unshuffled(grad, saved.upscale_factor), saved.input)
 
 
 @operator("pixel_unshuffle(Tensor input, int downscale_factor)")
@@ -186,12 +193,12 @@ def pixel_unshuffle(input, downscale_factor):
         if input.shape[d] % downscale_factor:
             raise RuntimeError(f"pixel_unshuffle expects {what} to be divisible by downscale_factor, but input.size({d})={input.shape[d]} "
                                f"is not divisible by {downscale_factor}")
-    return _unshuffled(input, downscale_factor)
+    return in_order_of(_own_memory(_unshuffled(input, downscale_factor), input), input)
 
 
 @pixel_unshuffle.gradient
 def _(grad, saved):
-    return _shuffled(grad, saved.downscale_factor)
+    return in_order_of(_shuffled(grad, saved.downscale_factor), saved.input)
 
 
 @operator("channel_shuffle(Tensor input, int groups)", aliases=("native_channel_shuffle",))
@@ -203,7 +210,7 @@ def channel_shuffle(input, groups):
         raise RuntimeError(f"Number of groups to divide channels in must be positive. Value of groups: {groups}")
     if input.shape[1] % groups:
         raise RuntimeError(f"Number of channels must be divisible by groups. Got {input.shape[1]} channels and {groups} groups.")
-    return _dealt(input, groups)
+    return in_order_of(_own_memory(_dealt(input, groups), input), input)
 
 
 def _dealt(x: Tensor, groups: int) -> Tensor:

@@ -6,6 +6,7 @@ from ..lazy.spec import dense
 from ..tensor import Tensor, wrap_dim
 from .copying import raw_copy
 from .creation import uninitialized
+from .memory_order import memory_format_of, spec_in
 from .operator import operator
 from .promotion import result_type_of
 from .registry import function
@@ -50,7 +51,9 @@ def _joined_shape(tensors, dim: int) -> tuple[tuple[int, ...], int]:
 def cat(tensors, dim=0):
     """The tensors one after the other along ``dim``; other sizes must agree, dtypes are promoted."""
     shape, d = _joined_shape(tensors, dim)
-    result = uninitialized(dense(shape, result_type_of(tensors), tensors[0].device))
+    formats = {memory_format_of(x._spec) for x in tensors if not _is_skipped(x)}
+    order = formats.pop() if len(formats) == 1 else None
+    result = uninitialized(spec_in(order, shape, result_type_of(tensors), tensors[0].device))
     at = 0
     for x in tensors:
         if _is_skipped(x):

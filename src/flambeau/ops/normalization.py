@@ -5,6 +5,7 @@ from __future__ import annotations
 from ..dtypes import finfo, float32
 from .creation import zeros
 from .losses import compute
+from .memory_order import in_order_of, keeps_order
 from .operator import operator
 from .overrides import write_out
 from .recorded import recorded
@@ -45,7 +46,7 @@ def _layer_norm(input, normalized_shape, weight, bias, eps):
         y = y * compute(weight)
     if bias is not None:
         y = y + compute(bias)
-    return y.to(input.dtype), center, scale
+    return y.to(input.dtype).contiguous(), center, scale
 
 
 @_layer_norm.gradient
@@ -106,7 +107,7 @@ def _rms_norm(input, normalized_shape, weight, eps):
     x = compute(input)
     scale = (mean(x * x, dims, True) + eps).rsqrt()
     y = x * scale
-    return (y if weight is None else y * compute(weight)).to(input.dtype), scale
+    return (y if weight is None else y * compute(weight)).to(input.dtype).contiguous(), scale
 
 
 @_rms_norm.gradient
@@ -188,7 +189,7 @@ def _group_norm(input, weight, bias, groups, eps):
         y = y * _channels(weight, y)
     if bias is not None:
         y = y + _channels(bias, y)
-    return y.to(input.dtype), center.squeeze(2), scale.squeeze(2), variance.squeeze(2)
+    return y.to(input.dtype).contiguous(), center.squeeze(2), scale.squeeze(2), variance.squeeze(2)
 
 
 @_group_norm.gradient
@@ -198,7 +199,7 @@ def _(grads, saved):
     normal = (_groups(x, saved.groups) - center) * scale
     inner = _groups(grad if weight is None else grad * _channels(weight, grad), saved.groups)
     to_input = scale * (inner - mean(inner, 2, True) - normal * mean(inner * normal, 2, True))
-    gradients = [reshaped(to_input, tuple(x.shape))]
+    gradients = [in_order_of(reshaped(to_input, tuple(x.shape)), saved.input)]
     if weight is not None:
         gradients.append(sum(grad * reshaped(normal, tuple(x.shape)), _all_but_channels(x)))
     if saved.bias is not None:
@@ -208,6 +209,7 @@ def _(grads, saved):
 
 _group_norm.operator.differentiable_results = (True, False, False, False)
 _group_norm.operator.node_name = "NativeGroupNormBackward0"
+_group_norm_in_order = keeps_order(_group_norm, (4,))
 
 
 def _check_channels(name: str, input, **parameters) -> None:
@@ -239,7 +241,7 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
     if not input.numel():
         return input.clone()
-    return _group_norm(input, weight, bias, num_groups, eps)[0]
+    return _group_norm_in_order(input, weight, bias, num_groups, eps)[0]
 
 
 @function(name="group_norm")

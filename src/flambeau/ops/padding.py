@@ -6,6 +6,7 @@ from ..lazy.spec import dense
 from ..tensor import Tensor
 from .copying import _contiguous, raw_copy
 from .creation import filled, numbers_fit, uninitialized
+from .memory_order import in_order_of
 from .operator import operator
 from .rearranging import flipped
 from .registry import function
@@ -54,7 +55,7 @@ def constant_pad_nd(input, pad, value=0):
     source, place = _overlap(input.shape, pairs)
     if all(length > 0 for _, length, _ in source):
         raw_copy(view_at(result, place), view_at(input, source))
-    return result
+    return in_order_of(result, input)
 
 
 numbers_fit(constant_pad_nd)
@@ -147,7 +148,7 @@ def _pad_with_own(input, pad, mode):
         if before or after:
             x = _padded_along(x, d, before, after, mode)
     x = x if mode == "circular" else _cut(x, cuts)
-    return _contiguous(x)
+    return _contiguous(x) if mode == "circular" else in_order_of(_contiguous(x), input)
 
 
 def _grown_and_cut(pad, ndim: int) -> tuple[list, list]:
@@ -167,7 +168,7 @@ def _(grad, saved):
     for d, (before, after) in reversed(list(enumerate(grown))):
         if before or after:
             grad = _folded_along(grad, d, shape[d], before, after, mode)
-    return _uncut(grad, cuts) if mode == "circular" else grad
+    return _uncut(grad, cuts) if mode == "circular" else in_order_of(grad, saved.input)
 
 
 def _check_own(x: Tensor, pad, mode: str) -> None:

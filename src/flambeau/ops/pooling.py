@@ -11,6 +11,7 @@ from ..lazy.spec import count, dense
 from ..tensor import Tensor
 from . import pooling_kernels as kernels
 from .elementwise import refusal
+from .memory_order import in_order_of, keeps_order
 from .operator import Operator, publish
 from .registry import export, function
 from .reshaping import reshaped
@@ -109,7 +110,8 @@ def _gathered(planes: Tensor, indices: Tensor) -> Tensor:
 
 @_max.gradient
 def _(grads, saved):
-    return _scatter(grads[0], saved.outputs[1], tuple(saved.input.shape[2:]))
+    values, indices = grads[0].contiguous(), saved.outputs[1].contiguous()
+    return in_order_of(_scatter(values, indices, tuple(saved.input.shape[2:])), saved.input)
 
 
 @_scatter.gradient
@@ -136,6 +138,9 @@ def _(grad, saved):
 def _(grad, saved):
     return _adaptive(grad, tuple(saved.grad.shape[2:]))
 
+
+_max, _average, _spread = keeps_order(_max), keeps_order(_average, (4,)), keeps_order(_spread, (4,))
+_adaptive, _adaptive_spread = keeps_order(_adaptive, (4,)), keeps_order(_adaptive_spread, (4,))
 
 # -- arguments ---------------------------------------------------------------------------------------------------------------
 
