@@ -39,6 +39,7 @@ class Tensor:
 
     __slots__ = ("_storage", "_spec", "_offset", "_autograd", "__dict__", "__weakref__")
     __array_priority__ = 1000
+    _asks = True  # whether a subclass's ``__torch_function__`` is asked for attributes too
 
     if TYPE_CHECKING:
         _storage: Storage
@@ -66,6 +67,11 @@ class Tensor:
 
     def __init__(self, *args, **kwargs):
         pass
+
+    def __init_subclass__(cls, **options):
+        super().__init_subclass__(**options)
+        if overrides_functions(cls):
+            _prepare_class(cls)
 
     # -- metadata ------------------------------------------------------------------------------------------------
 
@@ -530,6 +536,16 @@ def wrap_dim(dim: int, ndim: int) -> int:
             raise ValueError(f"Overflow when unpacking long long: {dim}")
         raise IndexError(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {dim})")
     return dim + bound if dim < 0 else dim
+
+
+def _prepare_class(cls: type) -> None:
+    """Nothing to do before the operators are there."""
+
+
+def set_class_preparer(function) -> None:
+    """``function(cls)`` is called with each new subclass that may take over operators; set by the operators."""
+    global _prepare_class
+    _prepare_class = function
 
 
 _legacy = None

@@ -7,7 +7,7 @@ from contextlib import contextmanager
 from .. import ops
 from ..ops import creation, overrides
 from ..ops.batching import batched, beneath, expanded, sample_by_sample
-from ..ops.overrides import modes
+from ..ops.overrides import modes, plain
 from ..ops.schema import spread as sizes
 from ..ops.transformed import Transformed, active, body_of, map_tensors, operator_of, tensors_in
 from ..tensor import Tensor
@@ -44,7 +44,7 @@ class Drawing:
     """Sees the functions that are called under ``vmap``, and takes over the random ones."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
+        func, kwargs = plain(func), kwargs or {}
         if func in RANDOM and not _idle(func, args, kwargs):
             return draw(func, args, kwargs)
         if operator_of(func) is not None:

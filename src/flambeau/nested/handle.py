@@ -12,7 +12,7 @@ from typing import Any
 
 from ..autograd.graph import edge_of
 from ..lazy.spec import spec as make_spec
-from ..ops.overrides import operators
+from ..ops.overrides import operators, plain
 from ..ops.subclassing import NoStorage
 from ..ops.transformed import body_of, map_tensors, name_of, tensors_in
 from ..runtime import devices
@@ -35,6 +35,7 @@ class NestedTensor(Tensor):
     _held: Tensor
     _offset = 0
     is_nested = True
+    _asks = False
     rules: dict[str, Callable] = {}
     composes = False  # whether functions without a rule run what they are made of
 
@@ -175,6 +176,7 @@ class NestedTensor(Tensor):
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
         kwargs = kwargs or {}
+        func = plain(func)
         name = name_of(func).removesuffix(".default")
         name = name if name.startswith("__") else name.lstrip("_")
         nested = next(t for t in tensors_in((args, kwargs)) if isinstance(t, NestedTensor))

@@ -5,7 +5,7 @@ from __future__ import annotations
 import builtins
 
 from ..ops import NAMESPACES
-from ..ops.copying import to
+from ..ops.copying import SHORTHANDS, to
 from ..ops.differentiation import backward as _backward
 from ..tensor import Tensor, wrap_dim
 from .handle import held, rules_for
@@ -34,6 +34,8 @@ for _name in _UNARY:
 for _name in _ACTIVATIONS:
     rule(_name)(_on_values(_functional[_name]))
 rule("to")(_on_values(to))
+for _name in SHORTHANDS:
+    rule(_name)(_on_values(getattr(Tensor, _name)))
 
 
 def _pair(name: str, function, input, other):

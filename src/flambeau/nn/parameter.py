@@ -113,6 +113,7 @@ class UninitializedTensorMixin:
     """A tensor whose shape is not known yet: until :meth:`materialize` it can be moved, cast and copied into only."""
 
     cls_to_become: type = Tensor
+    _asks = False  # of the attributes, only those below tell that there is nothing yet
 
     _allowed_methods = frozenset(
         [

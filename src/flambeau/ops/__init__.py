@@ -14,7 +14,7 @@ from . import packed_sequences, recurrent_layers, recurrent
 from . import lobpcg, segments, foreach
 from . import autocast
 from . import multihead, fractional_pooling, losses_by_number, further_methods
-from . import random, counts, subclassing, properties, legacy_types, sequences, buffers
+from . import random, counts, subclassing, asking, properties, legacy_types, sequences, buffers
 from . import sparse
 from types import SimpleNamespace
 

@@ -15,7 +15,7 @@ from ..lazy import window as _window
 from ..runtime.devices import device as _device
 from ..tensor import Tensor
 from .autocast_lists import FULL, LOWER, WIDEST
-from .overrides import _resume_rules, _suspend_rules, modes, operators
+from .overrides import _resume_rules, _suspend_rules, modes, operators, plain
 from .registry import NAMESPACES, export
 
 _DEFAULTS = {"cpu": dtypes.bfloat16, "mps": dtypes.bfloat16, "cuda": dtypes.float16, "xpu": dtypes.float16}
@@ -97,7 +97,7 @@ class _Casting:
     """Offered every public function that is called; casts the arguments of those it lists."""
 
     def __torch_function__(self, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
+        func, kwargs = plain(func), kwargs or {}
         if _window.current.tracing or types or kwargs.get("out") is not None:
             return func(*args, **kwargs)
         policy = _policies().get(func)

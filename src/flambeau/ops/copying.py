@@ -226,15 +226,15 @@ def _move(x, device):
 
 def _shorthand(name: str, d):
     def method(self, memory_format=devices.preserve_format):
-        return to.__wrapped__(self, d, memory_format=memory_format)
+        return to(self, d, memory_format=memory_format)
 
     method.__name__ = name
     method.__doc__ = f"The tensor as ``{d!r}``."
     setattr(Tensor, name, overrides.dispatching(method))
 
 
-for _name, _dtype in (("float", dtypes.float32), ("double", dtypes.float64), ("half", dtypes.float16), ("bfloat16", dtypes.bfloat16),
-                      ("long", dtypes.int64), ("int", dtypes.int32), ("short", dtypes.int16), ("char", dtypes.int8),
-                      ("byte", dtypes.uint8), ("bool", dtypes.bool_), ("chalf", dtypes.complex32),
-                      ("cfloat", dtypes.complex64), ("cdouble", dtypes.complex128)):
+SHORTHANDS = {"float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "long": dtypes.int64,
+              "int": dtypes.int32, "short": dtypes.int16, "char": dtypes.int8, "byte": dtypes.uint8, "bool": dtypes.bool_,
+              "chalf": dtypes.complex32, "cfloat": dtypes.complex64, "cdouble": dtypes.complex128}  # fmt: skip
+for _name, _dtype in SHORTHANDS.items():
     _shorthand(_name, _dtype)

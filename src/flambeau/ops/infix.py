@@ -10,8 +10,18 @@ import numpy as np
 
 from ..compiler.graph import Param
 from ..tensor import Tensor
+from . import overrides
 from .operator import make_function
 from .schema import NUMBERS
+
+# The methods that classes and modes are offered for infix operators; the others are offered themselves.
+_OFFERED = {
+    "__add__": "add", "__radd__": "add", "__sub__": "sub", "__mul__": "mul", "__rmul__": "mul", "__truediv__": "div", "__div__": "div",
+    "__mod__": "remainder", "__rand__": "bitwise_and", "__ror__": "bitwise_or", "__rxor__": "bitwise_xor",
+    "__eq__": "eq", "__ne__": "ne", "__lt__": "lt", "__le__": "le", "__gt__": "gt", "__ge__": "ge",
+    "__iadd__": "add_", "__isub__": "sub_", "__imul__": "mul_", "__itruediv__": "div_", "__idiv__": "div_", "__imod__": "remainder_",
+    "__ifloordiv__": "floor_divide_",
+}  # fmt: skip
 
 
 class Infix:
@@ -61,7 +71,13 @@ class ReverseQuotient(Infix):
 def attach_infix(function, *names: str, kind: type[Infix] = Infix) -> None:
     """Make an operator's function the methods ``names`` of Tensor."""
     for name in names:
-        setattr(Tensor, name, make_function(kind(function.operator), name=name))
+        _attach(make_function(kind(function.operator), name=name), name, function.operator)
+
+
+def _attach(method, name: str, op) -> None:
+    overrides.offer_as(method, op, _OFFERED.get(name, name))
+    method.operator = op
+    setattr(Tensor, name, method)
 
 
 def attach_inplace(function, *names: str) -> None:
@@ -72,15 +88,21 @@ def attach_inplace(function, *names: str) -> None:
         attach_guarded(function, *names)
         return
     for name in names:
-        setattr(Tensor, name, make_inplace(Infix(function.operator), name))
+        _attach(make_inplace(Infix(function.operator), name), name, function.operator)
 
 
 def attach_guarded(function, *names: str) -> None:
     """As ``attach_infix`` for a plain function of two operands."""
+    body = getattr(function, "__wrapped__", function)
 
     def method(self, other):
-        return function(self, other) if known(other) else NotImplemented
+        return body(self, other) if known(other) else NotImplemented
 
     method.__doc__ = function.__doc__
     for name in names:
-        setattr(Tensor, name, method)
+        bound = overrides.dispatching(method)
+        bound.__name__ = name
+        bound.offered = _OFFERED.get(name, bound)
+        if body is not function:
+            bound.plain = function
+        setattr(Tensor, name, bound)

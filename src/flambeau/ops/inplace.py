@@ -414,6 +414,7 @@ def publish_inplace(functional: Operator, names, namespace) -> InplaceOperator:
     for i, name in enumerate(names):
         function = _function(op, name + "_")
         function.operator = op
+        overrides.offer_as(function, op)
         if i == 0:
             op.function = function
         setattr(Tensor, name + "_", function)

@@ -12,6 +12,7 @@ from ..compiler.plans import Dot
 from ..compiler.reference import widen
 from ..lazy.spec import count, dense
 from ..tensor import Tensor
+from . import overrides
 from .elementwise import refusal
 from .gradient import in_opmath, in_opmath_gradient
 from .operator import Operator, operator, publish
@@ -191,7 +192,9 @@ def _matmul_reflected(self, other):
     return matmul(other, self) if isinstance(other, Tensor) or hasattr(type(other), "__torch_function__") else NotImplemented
 
 
-Tensor.__matmul__, Tensor.__rmatmul__ = _matmul_infix, _matmul_reflected
+overrides.offer_as(_matmul_infix, matmul.operator, "matmul")
+Tensor.__matmul__, Tensor.__rmatmul__ = _matmul_infix, overrides.dispatching(_matmul_reflected)
+Tensor.__rmatmul__.__name__ = "__rmatmul__"
 
 
 # -- vectors -------------------------------------------------------------------------------------------------------------

@@ -520,6 +520,7 @@ def _method(op: Operator, variadic: str | None):
     """The function that is bound as the method: sizes may come one by one, and there is no ``out``."""
     made = make_function(op, variadic=variadic)
     made.operator, made.gradient = op, op.gradient
+    overrides.offer_as(made, op)
     return made
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import sys
 import threading
 import warnings
 
@@ -21,6 +22,38 @@ def remember(op) -> None:
     """Know an operator by its public name."""
     OPERATORS[op.name] = op
     operators.append(op)
+
+
+_public: dict = {}  # code of a function that calls an operator -> the operator, and what is offered in its place
+
+
+def offer_as(function, op, public=None) -> None:
+    """Where ``function`` calls ``op``, offer ``public``: a function, a name in Tensor, or by default ``function`` itself."""
+    _public[function.__code__] = op, public or function
+    if op.function is not None and function is not op.function:
+        function.plain = op.function
+
+
+def plain(public):
+    """The function of a namespace for a method that classes and modes are offered; other functions are their own."""
+    return getattr(public, "plain", public)
+
+
+def _called(op):
+    """The public function by which an operator was called. The callers' frames tell, so that calls pay nothing for the answer."""
+    frame = sys._getframe(2)
+    for _ in range(4):
+        if frame is None:
+            break
+        owner, public = _public.get(frame.f_code, (None, None))
+        if owner is op or (owner is not None and owner.function is op.function is not None):
+            return _named(public)
+        frame = frame.f_back
+    return op.function or op
+
+
+def _named(public):
+    return getattr(Tensor, public) if public.__class__ is str else public
 
 
 def in_key(key) -> bool:
@@ -87,7 +120,7 @@ def dispatch(op, values, out=None):
             given = given if default else len(positional)
         elif not default:
             kwargs[p.name] = v
-    return offer(op.function or op, tuple(positional[:given]), kwargs)
+    return offer(_called(op), tuple(positional[:given]), kwargs)
 
 
 def offer(public, args, kwargs):
@@ -111,8 +144,10 @@ def offer(public, args, kwargs):
     raise TypeError(f"no implementation found for '{public.__name__}' on types that implement __torch_function__: {list(types)}")
 
 
-def dispatching(body):
-    """``body`` as a public function that classes and modes can take over.
+def dispatching(body, *, out: bool = True):
+    """``body`` as a public function that classes and modes can take over; without ``out``, as a method, whose results are always new.
+
+    What they are offered is the function itself, or its attribute ``offered``: another function, or a name in Tensor.
 
     Keywords may have NumPy's names, ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, and Python's types for dtypes.
     """
@@ -120,13 +155,16 @@ def dispatching(body):
     names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount] if code is not None else ()
     axis = "dim" in names and "axis" not in names
     typed = "dtype" in names
+    new = not out and "out" in names
 
     @functools.wraps(body)
     def public(*args, **kwargs):
+        if new and kwargs and "out" in kwargs:
+            raise TypeError(f"{public.__name__}() got an unexpected keyword argument 'out'")
         if axis and kwargs and ("axis" in kwargs or "keepdims" in kwargs):
             kwargs = {NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()}
         if (modes.stack or taken_over(args) or (kwargs and taken_over(kwargs.values()))) and not modes.disabled:
-            return offer(public, args, kwargs)
+            return offer(_named(getattr(public, "offered", public)), args, kwargs)
         if typed and kwargs and kwargs.get("dtype").__class__ is type:
             kwargs = {**kwargs, "dtype": of_python_type(kwargs["dtype"])}
         return body(*args, **kwargs)

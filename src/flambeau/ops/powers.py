@@ -11,7 +11,7 @@ from .arithmetic import HIDDEN, WITH_INPLACE, swapped
 from .creation import filled
 from .elementwise import binary, refusal, unary
 from .infix import attach_infix, attach_inplace, known
-from .overrides import write_out
+from .overrides import dispatching, modes, write_out
 from .promotion import result_type_of
 from .registry import function
 from .schema import NUMBERS
@@ -134,12 +134,15 @@ def pow_(self, exponent):
 
 def _pow_infix(self, other):
     """``self ** other``."""
-    if self.__class__ is Tensor:
+    if self.__class__ is Tensor and not modes.stack:
         return _raise(self, other) if known(other) else NotImplemented
-    return pow(self, other) if known(other) else NotImplemented
+    return _offered_infix(self, other) if known(other) else NotImplemented
 
 
+_offered_infix = dispatching(_raise)
+_offered_infix.offered, _offered_infix.plain = "__pow__", pow
 Tensor.__pow__ = _pow_infix
+_pow_infix.plain = pow
 attach_inplace(pow_, "__ipow__")
 attach_infix(_rpow, "__rpow__")
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 import inspect
 from types import FunctionType
 
@@ -30,18 +29,13 @@ def _place(function: FunctionType, namespace: str, name: str) -> None:
     function.__placed__ = True
 
 
-def _without_out(public):
-    """``public`` as a method: the results of methods are always new."""
-    code = public.__wrapped__.__code__
+def _as_method(body, public):
+    """``public`` as a method: where it takes ``out``, a function of its own without it."""
+    code = body.__code__
     if "out" not in code.co_varnames[code.co_argcount:code.co_argcount + code.co_kwonlyargcount]:
         return public
-
-    @functools.wraps(public)
-    def bound(*args, **kwargs):
-        if "out" in kwargs:
-            raise TypeError(f"{public.__name__}() got an unexpected keyword argument 'out'")
-        return public(*args, **kwargs)
-
+    bound = overrides.dispatching(body, out=False)
+    bound.plain = public
     known = inspect.signature(public)
     bound.__signature__ = known.replace(parameters=[p for p in known.parameters.values() if p.name != "out"])
     return bound
@@ -68,7 +62,7 @@ def function(namespace: str | None = "torch", *, method: bool | str = False, nam
 
     def declare(body):
         public = overrides.dispatching(body)
-        bound = _without_out(public)
+        bound = _as_method(body, public)
         own = name or body.__name__
         for exported in (own, *aliases):
             if namespace is not None:

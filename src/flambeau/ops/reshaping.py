@@ -96,6 +96,7 @@ def quick(name: str, op, general):
             return general(self, *shape, **options)
 
     method.__name__ = method.__qualname__ = name
+    method.plain, general.offered = general, method
     setattr(Tensor, name, method)
 
 

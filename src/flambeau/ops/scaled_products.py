@@ -119,6 +119,7 @@ def _declare(name: str, operands: tuple[str, str], product, sides, doc: str):
     export("torch", name, public)
     method = compile_function(_METHOD.format(name=name, first=operands[0], second=operands[1]), name, {"public": public}, "ops", doc)
     method.operator = op
+    overrides.offer_as(method, op)
     setattr(Tensor, name, method)
     publish_inplace(op, (name,), "torch").normalized = op.normalized
     return public

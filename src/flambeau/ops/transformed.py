@@ -16,7 +16,7 @@ from ..lazy.spec import Spec
 from ..lazy.storage import Storage
 from ..tensor import Tensor
 from .operator import Operator
-from .overrides import OPERATORS
+from .overrides import OPERATORS, plain
 
 _levels = itertools.count(1)
 
@@ -41,10 +41,11 @@ class Transformed(Tensor):
     """A tensor of a transformation; ``_level`` is its number."""
 
     _level: int
+    _asks = False
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
-        kwargs = kwargs or {}
+        func, kwargs = plain(func), kwargs or {}
         top = max((t for t in tensors_in((args, kwargs)) if isinstance(t, Transformed)), key=lambda t: t._level)
         return top._handle(func, args, kwargs)
 

@@ -102,6 +102,8 @@ def view(schema: str, *, method: bool | str = True, namespace: str | None = "tor
                 export(namespace, name, op.function)
         if method:
             as_method = view_function(op, variadic) if variadic else op.function
+            if variadic:
+                overrides.offer_as(as_method, op)
             for name in (op.name, *aliases) if method is True else (method,):
                 setattr(Tensor, name, as_method)
         overrides.remember(op)

@@ -16,6 +16,7 @@ from ...lazy.spec import Size, contiguous_strides
 from ...lazy.spec import spec as make_spec
 from ...runtime import devices
 from ...tensor import Tensor, make
+from ..overrides import plain
 from ..subclassing import NoStorage
 from ..transformed import Transformed, body_of, name_of
 
@@ -39,6 +40,8 @@ class SparseTensor(Tensor):
     ``_held`` has the values, the first dimension counting the entries (after the batch, for compressed layouts); ``_pattern`` says
     where they are.
     """
+
+    _asks = False
 
     _held: Tensor
     _pattern: Any
@@ -205,6 +208,7 @@ class SparseTensor(Tensor):
 
     @classmethod
     def __torch_function__(cls, func, types, args=(), kwargs=None):
+        func = plain(func)
         name = name_of(func).removesuffix(".default")
         found = RULES.get(name)
         if found is not None:

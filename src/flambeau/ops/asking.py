@@ -1,0 +1,60 @@
+"""What classes with a ``__torch_function__`` of their own are asked beside operators: attributes, and methods without an operator.
+
+Plain tensors pay nothing for it: the attributes of such a class are put into the class itself when it is made.
+"""
+
+from __future__ import annotations
+
+import functools
+
+from ..tensor import Tensor, set_class_preparer
+from .overrides import default_torch_function, modes, offer
+
+ATTRIBUTES = (
+    "T", "H", "mT", "mH", "real", "imag", "shape", "dtype", "device", "layout", "ndim", "itemsize", "nbytes", "data", "grad", "grad_fn",
+    "grad_dtype", "requires_grad", "is_leaf", "output_nr", "retains_grad", "name", "volatile", "_base", "_version", "is_cpu", "is_cuda",
+    "is_ipu", "is_maia", "is_meta", "is_mkldnn", "is_mps", "is_mtia", "is_nested", "is_quantized", "is_sparse", "is_sparse_csr",
+    "is_vulkan", "is_xla", "is_xpu",
+)  # fmt: skip
+METHODS = (
+    "__len__", "__bool__", "__int__", "__float__", "__complex__", "__index__", "item", "dim", "ndimension", "size", "stride", "numel",
+    "nelement", "element_size", "storage_offset", "data_ptr", "get_device", "is_contiguous", "is_shared", "is_inference", "is_conj",
+    "is_neg", "is_complex", "is_floating_point", "is_signed", "requires_grad_", "retain_grad", "register_hook",
+    "register_post_accumulate_grad_hook",
+)  # fmt: skip
+
+
+def _attribute(own: property) -> property:
+    def read(self):
+        return own.__get__(self) if modes.disabled else offer(own.__get__, (self,), {})
+
+    def write(self, value):
+        own.__set__(self, value) if modes.disabled else offer(own.__set__, (self, value), {})
+
+    def remove(self):
+        own.__delete__(self) if modes.disabled else offer(own.__delete__, (self,), {})
+
+    return property(read, write if own.fset else None, remove if own.fdel else None, own.__doc__)
+
+
+def _method(own):
+    @functools.wraps(own)
+    def asking(self, *args, **kwargs):
+        return own(self, *args, **kwargs) if modes.disabled else offer(own, (self, *args), kwargs)
+
+    return asking
+
+
+def prepare(cls: type) -> None:
+    """Let instances of ``cls`` be asked for what Tensor itself defines; what the class defines stays."""
+    handler = getattr(cls.__torch_function__, "__func__", None)  # type: ignore[attr-defined]
+    if not cls._asks or handler is default_torch_function:  # type: ignore[attr-defined]
+        return
+    for names, asking in ((ATTRIBUTES, _attribute), (METHODS, _method)):
+        for name in names:
+            own = getattr(Tensor, name)
+            if getattr(cls, name) is own:
+                setattr(cls, name, asking(own))
+
+
+set_class_preparer(prepare)
