@@ -31,6 +31,13 @@ def test_drivers(shape, driver):
     same(lambda m: tuple(m.linalg.lstsq(m.from_numpy(a), m.from_numpy(b), driver=driver)))
 
 
+@pytest.mark.parametrize("driver", ["gelsy", "gelsd"])
+@pytest.mark.parametrize("batch", [(1, 1), (1, 2), (2, 1)])
+def test_ranks_and_singular_values_are_those_of_the_matrices_as_given(driver, batch):
+    a, b = normal(*batch, 3, 3), normal(2, 2, 3, 2, seed=1)
+    same(lambda m: tuple(m.linalg.lstsq(m.from_numpy(a), m.from_numpy(b), driver=driver)))
+
+
 def test_vectors_on_the_right():
     a, b = normal(2, 4, 3), normal(2, 4, seed=1)
     same(lambda m: tuple(m.linalg.lstsq(m.from_numpy(a), m.from_numpy(b))))

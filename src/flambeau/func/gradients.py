@@ -65,7 +65,7 @@ def _vjp(func: Callable, primals: tuple, has_aux: bool):
         return unflatten(found, structure)
 
     shown = map_leaves(lambda t: t if others else without_history(t), result)
-    return (shown, vjp_fn, aux) if has_aux else (shown, vjp_fn)
+    return (shown, vjp_fn, _outside(aux, leaves, inputs, outer)) if has_aux else (shown, vjp_fn)
 
 
 def grad(func: Callable, argnums: int | tuple[int, ...] = 0, has_aux: bool = False) -> Callable:
@@ -116,8 +116,21 @@ def _grad_and_value(func: Callable, argnums, has_aux: bool, args: tuple, kwargs:
     found = [x.new_zeros(tuple(x.shape)) if g is None else g for g, x in zip(found, inputs)]
     if not others:
         result = without_history(result)
-        aux = map_leaves(lambda t: without_history(t) if isinstance(t, Tensor) else t, aux)
-    return unflatten(found, structure), ((result, aux) if has_aux else result)
+    return unflatten(found, structure), ((result, _outside(aux, leaves, inputs, outer)) if has_aux else result)
+
+
+def _outside(aux: Any, leaves: list[Tensor], inputs: list[Tensor], outer: bool) -> Any:
+    """What a function gives beside its result, without the history that ends at ``leaves``, which stand for ``inputs``."""
+
+    def outside(value: Any) -> Any:
+        if not isinstance(value, Tensor):
+            return value
+        for inner, given in zip(leaves, inputs):
+            if value is inner:
+                return given
+        return value if outer and reaches_others([value], leaves) else without_history(value)
+
+    return map_leaves(outside, aux)
 
 
 def selected(argnums, args: tuple):

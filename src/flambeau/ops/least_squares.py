@@ -167,6 +167,13 @@ def _check_lstsq(A, B, driver: str) -> None:
         )
 
 
+def _once(facts: Tensor, batch) -> Tensor:
+    """What is known of each matrix of a ``batch`` that was repeated, where it has size 1, for several right sides."""
+    for dim, size in enumerate(batch):
+        facts = facts.narrow(dim, 0, size)
+    return facts
+
+
 @function("linalg")
 def lstsq(A, B, rcond: float | None = None, *, driver: str | None = None):
     """The X of least norm that minimise ``|A X - B|`` for ``A (..., m, n)`` and ``B (..., m, k)`` or ``(..., m)``: a named tuple of the
@@ -182,6 +189,7 @@ def lstsq(A, B, rcond: float | None = None, *, driver: str | None = None):
     if A.shape[-2] != B.shape[-2]:
         raise RuntimeError(f"torch.linalg.lstsq: input.size(-2) should match other.size(-{1 if vector else 2})")
     m, n = A.shape[-2:]
+    own = A.shape[:-2]
     A, B = same_batch(A, B)
     limit = epsilon(A.dtype) * max(m, n) if rcond is None else float(rcond)
     X, rank, values, info = _lstsq(A, B, limit, driver)
@@ -200,7 +208,7 @@ def lstsq(A, B, rcond: float | None = None, *, driver: str | None = None):
         (
             X.squeeze(-1) if vector else X,
             residuals,
-            zeros((0,), dtype=dtypes.int64) if driver == "gels" else rank.to(dtypes.int64),
-            values if driver in ("gelsd", "gelss") else zeros((0,), dtype=values.dtype),
+            zeros((0,), dtype=dtypes.int64) if driver == "gels" else _once(rank, own).to(dtypes.int64),
+            _once(values, own) if driver in ("gelsd", "gelss") else zeros((0,), dtype=values.dtype),
         )
     )
