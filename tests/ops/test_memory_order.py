@@ -21,6 +21,8 @@ CASES = {
     "batch_norm": lambda m, x: m.nn.functional.batch_norm(x, None, None, training=True),
     "group_norm": lambda m, x: m.nn.functional.group_norm(x, 3, m.ones(3), m.ones(3)),
     "pixel_unshuffle": lambda m, x: m.nn.functional.pixel_unshuffle(x, 2),
+    "interpolate": lambda m, x: m.nn.functional.interpolate(x, scale_factor=2),
+    "interpolate smoothly": lambda m, x: m.nn.functional.interpolate(x, size=(5, 9), mode="bilinear"),
     "cat": lambda m, x: m.cat([x, x * 2], 1),
     "cat of two orders": lambda m, x: m.cat([x, x.contiguous()], 1),
 }

@@ -11,6 +11,7 @@ from ..lazy.spec import dense
 from ..tensor import Tensor
 from .elementwise import refusal
 from .memory_order import keeps_order
+from .memory_order import keeps_order
 from .operator import Operator, publish
 from .registry import NAMESPACES, function
 from .resampling_kernels import resample, resample_gradient
@@ -47,6 +48,9 @@ def _(grad, saved):
 @_spread.gradient
 def _(grad, saved):
     return _resample(grad, saved.plan)
+
+
+_resample, _spread = keeps_order(_resample), keeps_order(_spread)
 
 
 _resample, _spread = keeps_order(_resample), keeps_order(_spread)
