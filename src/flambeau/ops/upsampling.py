@@ -11,7 +11,6 @@ from ..lazy.spec import dense
 from ..tensor import Tensor
 from .elementwise import refusal
 from .memory_order import keeps_order
-from .memory_order import keeps_order
 from .operator import Operator, publish
 from .registry import NAMESPACES, function
 from .resampling_kernels import resample, resample_gradient
@@ -52,8 +51,6 @@ def _(grad, saved):
 
 _resample, _spread = keeps_order(_resample), keeps_order(_spread)
 
-
-_resample, _spread = keeps_order(_resample), keeps_order(_spread)
 
 
 _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "lanczos", "area", "nearest-exact")
