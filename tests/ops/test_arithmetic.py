@@ -10,6 +10,8 @@ from tests.ops.elementwise_oracle import SPECIAL, agree, both, gradients_agree, 
 
 import flambeau
 
+torch = pytest.importorskip("torch")
+
 INFIX = [operator.add, operator.sub, operator.mul, operator.truediv, operator.floordiv, operator.mod]
 DTYPES = ["bool", "uint8", "int8", "int32", "int64", "float16", "bfloat16", "float32", "float64", "complex64"]
 
@@ -145,3 +147,20 @@ def test_floor_divide_has_no_derivative():
 
 def test_abs_is_flat_at_zero():
     gradients_agree(lambda t, x: x.abs(), [0.0, -1.0, 2.0])
+
+
+MIXED = [("float32", "bfloat16"), ("bfloat16", "float32"), ("float64", "float16"), ("float16", "bfloat16")]
+
+
+@pytest.mark.parametrize("dtypes", MIXED)
+@pytest.mark.parametrize("call", ["m.add(a, b, alpha=0.3)", "m.sub(a, b, alpha=0.3)", "m.addcmul(a, b, b, value=0.3)", "m.addcdiv(a, b, b)",
+                                  "a.clone().add_(b, alpha=0.3)", "m.add(a, b[0], alpha=0.3)", "m.nn.functional.mse_loss(a, b)"])
+def test_a_half_and_a_wider_operand_are_not_rounded_to_the_half(call, dtypes):
+    seen = []
+    for library in (flambeau, torch):
+        a, b = (library.tensor(v).to(getattr(library, d)) for v, d in zip(([0.7312, -0.31], [0.1212, 0.5123]), dtypes))
+        result = eval(call, {"m": library, "a": a, "b": b})
+        seen.append((str(result.dtype), result.double().tolist()))
+    (dtype, values), (expected_dtype, expected) = seen
+    assert dtype == expected_dtype
+    assert values == pytest.approx(expected, rel=1e-2 if "16" in dtype else 1e-5)

@@ -16,6 +16,7 @@ from ..lazy.spec import dense
 from ..lazy.spec import spec as make_spec
 from ..lazy.window import Code, record
 from ..tensor import Tensor, make
+from .promotion import result_type_of
 
 
 class Saved(types.SimpleNamespace):
@@ -177,13 +178,19 @@ def sum_to_shape(x, shape):
 
 
 def in_opmath(body):
-    """``body`` computing in float32 where its arguments are float16 or bfloat16, as PyTorch's kernels do."""
+    """``body`` computing in float32 where its arguments are float16 or bfloat16, as PyTorch's kernels do.
+
+    Results are rounded if what all of them promote to is a half too.
+    """
 
     def wrapped(*values):
-        half = next((v.dtype for v in _flat(values) if isinstance(v, Tensor) and v.dtype in _HALVES), None)
-        if half is None:
+        tensors = [v for v in _flat(values) if isinstance(v, Tensor)]
+        if not any(v.dtype in _HALVES for v in tensors):
             return body(*values)
         result = body(*[_widen(v) for v in values])
+        half = result_type_of(tensors)
+        if half not in _HALVES:
+            return result
         if isinstance(result, Tensor):
             return result.to(half) if result.dtype is dtypes.float32 else result
         return tuple(r.to(half) if r.dtype is dtypes.float32 else r for r in result)
