@@ -16,6 +16,7 @@ from flambeau import optim  # noqa: E402
 from flambeau.optim import _steps  # noqa: E402
 
 SHAPES = [(4, 3), (5,), (), (0, 2)]
+MATRICES = [(4, 3), (2, 6), (3, 3)]
 
 CASES = [
     ("SGD", {}),
@@ -43,17 +44,19 @@ CASES = [
     ("Rprop", {"lr": 0.1, "etas": (0.3, 2.0), "step_sizes": (1e-3, 0.5), "maximize": True}),
     ("ASGD", {"lr": 0.1, "lambd": 0.01, "weight_decay": 0.1}),
     ("ASGD", {"lr": 0.1, "t0": 2}),
+    ("Adafactor", {}),
+    ("Adafactor", {"lr": 0.1, "weight_decay": 0.1, "d": 1.5, "beta2_decay": -1.0, "eps": (1e-3, 1e-2), "maximize": True}),
 ]
 NAMES = sorted({name for name, _ in CASES})
 
 
-def arrays(seed: int) -> list[np.ndarray]:
+def arrays(seed: int, shapes=SHAPES) -> list[np.ndarray]:
     rng = np.random.default_rng(seed)
-    return [np.asarray(rng.standard_normal(shape), dtype=np.float32) for shape in SHAPES]
+    return [np.asarray(rng.standard_normal(shape), dtype=np.float32) for shape in shapes]
 
 
-def parameters(library) -> list:
-    return [library.tensor(array, requires_grad=True) for array in arrays(0)]
+def parameters(library, shapes=SHAPES) -> list:
+    return [library.tensor(array, requires_grad=True) for array in arrays(0, shapes)]
 
 
 def give_gradients(library, params: list, seed: int) -> None:
@@ -91,7 +94,8 @@ def assert_same(ours, theirs) -> None:
 
 @pytest.mark.parametrize(("name", "options"), CASES)
 def test_steps_and_state_dict(name, options):
-    mine, theirs = parameters(fl), parameters(torch)
+    shapes = SHAPES if name != "Adafactor" else SHAPES[:-1]  # PyTorch divides by zero
+    mine, theirs = parameters(fl, shapes), parameters(torch, shapes)
     ours, reference = getattr(optim, name)(mine, **options), getattr(torch.optim, name)(theirs, **options)
     for seed in range(1, 9):
         give_gradients(fl, mine, seed)
@@ -252,3 +256,69 @@ def step_once(name, options):
     for param in params:
         param.grad = fl.rand_like(param)
     optimizer.step()
+
+
+@pytest.mark.parametrize("options", [{}, {"nesterov": False, "weight_decay": 0.0}, {"adjust_lr_fn": "match_rms_adamw", "ns_steps": 6}])
+def test_muon_steps(options):
+    seen = []
+    for library in (fl, torch):
+        params = parameters(library, MATRICES)
+        optimizer = library.optim.Muon(params, lr=0.1, **options)
+        for seed in range(1, 6):
+            for param, array in zip(params, arrays(seed, MATRICES)):
+                param.grad = library.tensor(array)
+            optimizer.step()
+        seen.append((repr(optimizer), [plain(p) for p in params], plain(optimizer.state_dict())))
+    (text, params, state), (expected_text, expected, expected_state) = seen
+    assert text == expected_text and state.keys() == expected_state.keys()
+    for mine, theirs in zip(params, expected):
+        np.testing.assert_allclose(mine, theirs, atol=5e-3)  # the iteration runs in bfloat16
+    for library in (fl, torch):
+        with pytest.raises(ValueError, match="only supports 2D parameters"):
+            library.optim.Muon([library.ones(2)])
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES, "LBFGS"} - {"Adafactor"}))
+def test_complex_parameters_are_pairs_of_real_ones(name):
+    results = []
+    for library in (fl, torch):
+        param = library.nn.Parameter(library.tensor([0.5 + 1j, -0.3, 2j]))
+        optimizer = getattr(library.optim, name)([param], lr=0.1)
+
+        def closure(library=library, param=param, optimizer=optimizer):
+            optimizer.zero_grad()
+            loss = ((param - (1 - 0.5j)).abs() ** 2 * library.tensor([1.0, 2.0, 3.0])).sum()
+            loss.backward()
+            return loss
+
+        for _ in range(4):
+            optimizer.step(closure)
+        results.append(plain(param))
+    np.testing.assert_allclose(*results, rtol=1e-5)
+
+
+def test_betas_and_rates_that_are_tensors():
+    wrong = [
+        {"lr": 0.1, "foreach": True},
+        {"betas": (0.9, "0.99")},
+        {"betas": ("0.9", 0.99)},
+        {"betas": ("0.9", "0.99"), "foreach": True},
+    ]
+    for options in wrong:
+        messages = []
+        for library in (fl, torch):
+            given = {key: tensors(library, value) for key, value in options.items()}
+            given["lr"] = library.tensor(0.1) if "lr" in options else 0.1
+            with pytest.raises(ValueError) as raised:
+                library.optim.Adam([library.ones(1)], **given)
+            messages.append(str(raised.value))
+        assert messages[0] == messages[1]
+    betas = optim.Adam([fl.ones(1)], betas=(fl.tensor(0.5), fl.tensor(0.25))).param_groups[0]["betas"]
+    assert betas == (0.5, 0.25)
+
+
+def tensors(library, value):
+    """Texts in a tuple as tensors of their numbers."""
+    if not isinstance(value, tuple):
+        return value
+    return tuple(library.tensor(float(v)) if isinstance(v, str) else v for v in value)

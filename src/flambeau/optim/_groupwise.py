@@ -22,6 +22,8 @@ class GroupwiseOptimizer(Optimizer):
     arguments ``foreach`` and ``fused``, which choose between implementations in PyTorch, change nothing.
     """
 
+    _has_complex = False
+
     def __init__(self, params: Any, defaults: dict[str, Any]) -> None:
         super().__init__(params, defaults)
         self._host_arrays: dict[Tensor, np.ndarray] = {}
@@ -33,7 +35,10 @@ class GroupwiseOptimizer(Optimizer):
             for name, default in self.defaults.items():
                 group.setdefault(name, default)
             for param in group["params"]:
-                _counts_as_tensors(self.state.get(param, {}))
+                known = self.state.get(param, {})
+                _counts_as_tensors(known)
+                if known and param.is_complex():
+                    self._has_complex = True
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
         raise NotImplementedError
@@ -77,11 +82,23 @@ class GroupwiseOptimizer(Optimizer):
             grads.append(grad)
             states.append(state)
         if params:
-            self._update(group, params, grads, states)
+            update = self._update_as_real if self._has_complex else self._update
+            update(group, params, grads, states)
         for param, grad, state in sparse:
             self._update_sparse(group, param, grad, state)
             if state:
                 state_of[param] = state
+
+    def _update_as_real(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
+    ) -> None:
+        """As ``_update``, with real and imaginary parts as numbers of their own."""
+        parts = [{name: as_real(value) for name, value in state.items()} for state in states]
+        self._update(group, [as_real(param) for param in params], [as_real(grad) for grad in grads], parts)
+        for param, state, part in zip(params, states, parts, strict=True):
+            for name, value in part.items():
+                if state[name] is None and value is not None:
+                    state[name] = ops.view_as_complex(value) if param.is_complex() else value
 
     def _update_sparse(self, group: dict[str, Any], param: Tensor, grad: Tensor, state: dict[str, Any]) -> None:
         """Update one parameter whose gradient is a COO tensor; RuntimeError by optimizers that cannot."""
@@ -91,6 +108,8 @@ class GroupwiseOptimizer(Optimizer):
         state = self._initial_state(group, param)
         if state:
             self.state[param] = state
+            if param.is_complex():
+                self._has_complex = True
         return state
 
     def _host_array(self, scalar: Tensor) -> np.ndarray:
@@ -171,6 +190,11 @@ def check_implementation(
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 
 
-def check_real(name: str, param: Tensor) -> None:
-    if param.is_complex():
-        raise NotImplementedError(f"flambeau: {name}: complex parameters are not supported yet")
+def as_real(value: Any) -> Any:
+    """A view of a complex tensor as real numbers, all else as it is."""
+    return ops.view_as_real(value) if isinstance(value, Tensor) and value.is_complex() else value
+
+
+def filled(param: Tensor, value: float) -> Tensor:
+    """A tensor like ``param`` of one value, which is real and imaginary part of complex ones."""
+    return ops.full_like(param, complex(value, value) if param.is_complex() else value)

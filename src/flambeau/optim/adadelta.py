@@ -13,7 +13,6 @@ from ._groupwise import (
     check_implementation,
     check_lr,
     check_not_negative,
-    check_real,
     column,
     host_scalar,
     scalar,
@@ -73,7 +72,6 @@ class Adadelta(GroupwiseOptimizer):
         super().__init__(params, defaults)
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        check_real("Adadelta", param)
         return {
             "step": host_scalar(0.0),
             "square_avg": ops.zeros_like(param),

@@ -13,8 +13,8 @@ from ._groupwise import (
     check_implementation,
     check_lr,
     check_not_negative,
-    check_real,
     column,
+    filled,
     host_scalar,
     scalar,
 )
@@ -77,9 +77,7 @@ class Adagrad(GroupwiseOptimizer):
                 self._start_state(group, param)
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        check_real("Adagrad", param)
-        start = group["initial_accumulator_value"]
-        return {"step": host_scalar(0.0), "sum": ops.full_like(param, start)}
+        return {"step": host_scalar(0.0), "sum": filled(param, group["initial_accumulator_value"])}
 
     def _update(
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]

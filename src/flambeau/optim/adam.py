@@ -14,7 +14,6 @@ from ._groupwise import (
     check_implementation,
     check_lr,
     check_not_negative,
-    check_real,
     column,
     host_scalar,
     scalar,
@@ -57,11 +56,14 @@ class Adam(GroupwiseOptimizer):
         fused: bool | None = None,
         decoupled_weight_decay: bool = False,
     ) -> None:
+        if isinstance(lr, Tensor) and foreach and not capturable:
+            raise ValueError("lr as a Tensor is not supported for capturable=False and foreach=True")
         check_lr(lr)
         if not eps >= 0.0:
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_betas(betas)
         check_not_negative("weight_decay", weight_decay)
+        betas = _as_numbers(betas, bool(foreach) and not capturable)
         check_implementation(
             type(self).__name__,
             foreach=foreach,
@@ -85,7 +87,6 @@ class Adam(GroupwiseOptimizer):
         super().__init__(params, defaults)
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        check_real(type(self).__name__, param)
         state = {
             "step": host_scalar(0.0),
             "exp_avg": ops.zeros_like(param),
@@ -116,3 +117,15 @@ class Adam(GroupwiseOptimizer):
             maximize=group["maximize"],
             decoupled_weight_decay=group["decoupled_weight_decay"],
         )
+
+
+def _as_numbers(betas: tuple, numbers_only: bool) -> tuple[float, float]:
+    """Betas that may have come as tensors. ValueError for a mixture, or for tensors that must be numbers."""
+    if not (all(isinstance(beta, float) for beta in betas) or all(isinstance(beta, Tensor) for beta in betas)):
+        raise ValueError("betas must be either both floats or both Tensors")
+    for index, beta in enumerate(betas):
+        if isinstance(beta, Tensor) and numbers_only:
+            raise ValueError(f"betas[{index}] as a Tensor is not supported for capturable=False and foreach=True")
+        if isinstance(beta, Tensor) and beta.numel() != 1:
+            raise ValueError(f"Tensor betas[{index}] must be 1-element")
+    return scalar(betas[0]), scalar(betas[1])

@@ -13,7 +13,6 @@ from ._groupwise import (
     check_implementation,
     check_lr,
     check_not_negative,
-    check_real,
     column,
     host_scalar,
     scalar,
@@ -69,7 +68,6 @@ class ASGD(GroupwiseOptimizer):
         super().__init__(params, defaults)
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        check_real("ASGD", param)
         return {
             "step": host_scalar(0.0),
             "eta": host_scalar(scalar(group["lr"])),

@@ -8,7 +8,7 @@ from typing import Any
 from .. import ops
 from ..autograd import enable_grad, no_grad
 from ..tensor import Tensor
-from ._groupwise import check_lr, check_real, scalar
+from ._groupwise import as_real, check_lr, scalar
 from ._line_search import strong_wolfe
 from .optimizer import Optimizer
 
@@ -16,6 +16,7 @@ __all__ = ["LBFGS"]
 
 # A pair (s, y) with less curvature than this would spoil the approximation of the Hessian.
 _LEAST_CURVATURE = 1e-10
+_KEPT = ("d", "t", "old_dirs", "old_stps", "ro", "H_diag", "prev_flat_grad", "prev_loss")
 
 
 class LBFGS(Optimizer):
@@ -64,8 +65,6 @@ class LBFGS(Optimizer):
         super().__init__(params, defaults)
         if len(self.param_groups) != 1:
             raise ValueError("LBFGS doesn't support per-parameter options (parameter groups)")
-        for param in self._params:
-            check_real("LBFGS", param)
 
     @property
     def _params(self) -> list[Tensor]:
@@ -74,15 +73,14 @@ class LBFGS(Optimizer):
     def _flat_grad(self) -> Tensor:
         """All gradients in one vector; zeros where there is none."""
         pieces = [
-            ops.zeros_like(param).view(-1) if param.grad is None else param.grad.reshape(-1)
-            for param in self._params
+            as_real(ops.zeros_like(param) if param.grad is None else param.grad).reshape(-1) for param in self._params
         ]
         return ops.cat(pieces, 0)
 
     def _move(self, length: float | Tensor, direction: Tensor) -> None:
         """Add ``length * direction``, a vector as long as all parameters, to the parameters."""
         offset = 0
-        for param in self._params:
+        for param in map(as_real, self._params):
             count = param.numel()
             param.add_(direction[offset : offset + count].view_as(param), alpha=length)
             offset += count
@@ -104,6 +102,8 @@ class LBFGS(Optimizer):
             with enable_grad():
                 return user_closure()
 
+        if len(self.param_groups) != 1:
+            raise AssertionError(f"Expected exactly one param_group, but got {len(self.param_groups)}")
         group = self.param_groups[0]
         state = self.state[self._params[0]]
         state.setdefault("func_evals", 0)
@@ -136,6 +136,8 @@ class LBFGS(Optimizer):
             state["func_evals"] += calls
             if last or evaluations >= group["max_eval"] or self._converged(grad, loss):
                 break
+        for name in _KEPT:  # in the order of PyTorch's state dicts
+            state[name] = state.pop(name)
         return first_loss
 
     def _advance(

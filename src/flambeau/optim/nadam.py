@@ -16,7 +16,6 @@ from ._groupwise import (
     check_implementation,
     check_lr,
     check_not_negative,
-    check_real,
     column,
     host_scalar,
     scalar,
@@ -80,7 +79,6 @@ class NAdam(GroupwiseOptimizer):
         super().__init__(params, defaults)
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        check_real("NAdam", param)
         return {
             "step": host_scalar(0.0),
             "mu_product": host_scalar(1.0),

@@ -14,7 +14,6 @@ from ._groupwise import (
     check_implementation,
     check_lr,
     check_not_negative,
-    check_real,
     column,
     host_scalar,
     scalar,
@@ -74,7 +73,6 @@ class RAdam(GroupwiseOptimizer):
         super().__init__(params, defaults)
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        check_real("RAdam", param)
         return {
             "step": host_scalar(0.0),
             "exp_avg": ops.zeros_like(param),

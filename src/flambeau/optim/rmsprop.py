@@ -13,7 +13,6 @@ from ._groupwise import (
     check_implementation,
     check_lr,
     check_not_negative,
-    check_real,
     column,
     host_scalar,
     scalar,
@@ -76,7 +75,6 @@ class RMSprop(GroupwiseOptimizer):
         super().__init__(params, defaults)
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        check_real("RMSprop", param)
         state = {"step": host_scalar(0.0), "square_avg": ops.zeros_like(param)}
         if group["momentum"] > 0:
             state["momentum_buffer"] = ops.zeros_like(param)

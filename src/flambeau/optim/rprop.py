@@ -12,8 +12,8 @@ from ._groupwise import (
     GroupwiseOptimizer,
     check_implementation,
     check_lr,
-    check_real,
     column,
+    filled,
     host_scalar,
     scalar,
 )
@@ -64,11 +64,10 @@ class Rprop(GroupwiseOptimizer):
         super().__init__(params, defaults)
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
-        check_real("Rprop", param)
         return {
             "step": host_scalar(0.0),
             "prev": ops.zeros_like(param),
-            "step_size": ops.full_like(param, scalar(group["lr"])),
+            "step_size": filled(param, scalar(group["lr"])),
         }
 
     def _update(

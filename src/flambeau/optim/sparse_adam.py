@@ -46,9 +46,13 @@ class SparseAdam(GroupwiseOptimizer):
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_betas(betas)
         super().__init__(params, {"lr": lr, "betas": betas, "eps": eps, "maximize": maximize})
-        at = [i for group in self.param_groups for i, p in enumerate(group["params"]) if p.is_sparse]
-        if at:
-            raise ValueError(f"Sparse params at indices {at}: SparseAdam requires dense parameter tensors")
+        places = [([g, i], p) for g, group in enumerate(self.param_groups) for i, p in enumerate(group["params"])]
+        sparse = [place for place, param in places if param.is_sparse]
+        if sparse:
+            raise ValueError(f"Sparse params at indices {sparse}: SparseAdam requires dense parameter tensors")
+        complex_places = [place for place, param in places if param.is_complex()]
+        if complex_places:
+            raise ValueError(f"Complex params at indices {complex_places}: SparseAdam does not support complex parameters")
 
     def _initial_state(self, group: dict[str, Any], param: Tensor) -> dict[str, Any]:
         return {"step": 0, "exp_avg": ops.zeros_like(param), "exp_avg_sq": ops.zeros_like(param)}
