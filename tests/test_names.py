@@ -12,7 +12,7 @@ sys.path.insert(0, str(Path(__file__).resolve().parent.parent / "tools"))
 
 import names_check  # noqa: E402
 
-LEFT_OUT_AT_MOST = 60  # entries of names_left_out.txt: this number may only fall
+LEFT_OUT_AT_MOST = 56  # entries of names_left_out.txt: this number may only fall
 SHARE_AT_LEAST = 0.99  # of public names that resolve with an equal signature: this one may only rise
 
 

@@ -111,6 +111,11 @@ _LAZY = {
     "vmap": "func",
     "autocast": "amp",
     "GradScaler": "amp",
+    **dict.fromkeys(("_assert", "_assert_async", "_assert_scalar", "_assert_tensor_metadata", "_check", "_check_index", "_check_is_size",
+                     "_check_not_implemented", "_check_tensor_all", "_check_tensor_all_with", "_check_type", "_check_value", "_check_with"),
+                    "assertions"),
+    **dict.fromkeys(("SymBool", "SymFloat", "SymInt", "sym_float", "sym_fresh_size", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not",
+                     "sym_sqrt", "sym_sum"), "symbolic"),
 }
 
 

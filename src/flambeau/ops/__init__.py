@@ -11,7 +11,7 @@ from . import fft, signal, windows, masked
 from . import coordinates, hashing
 from . import differentiation, filling, numpy_interchange, dlpack, display, conversion, iteration, storages, pickling
 from . import packed_sequences, recurrent_layers, recurrent
-from . import lobpcg, segments, foreach
+from . import lobpcg, segments, foreach, private_names
 from . import autocast
 from . import multihead, fractional_pooling, losses_by_number, further_methods
 from . import random, counts, subclassing, asking, properties, legacy_types, sequences, buffers
