@@ -137,6 +137,16 @@ class Scan(NamedTuple):
     dim: int
 
 
+class Ranked(NamedTuple):
+    """The elements along ``dim`` in their stable order, NaN largest, and their positions: from rank ``first`` on, as many as the results
+    have. ``first`` is a number, ``"median"`` (the lower of two in the middle, the first NaN if there is one) or ``"nanmedian"``.
+    """
+
+    dim: int
+    descending: bool
+    first: int | str
+
+
 class Positions(NamedTuple):
     """``0, 1, ..., size - 1`` as int64: never stored, loop nests know where they are."""
 

@@ -49,7 +49,8 @@ def _mode_rank(array, order, dim: int):
 
 
 def _picker(name: str, rank, over_all: bool, doc: str):
-    op = picking_operator(name, f"{name}(Tensor input, int dim, bool keepdim)", rank, ordered=name == "mode")
+    first = None if name == "mode" else lambda: name
+    op = picking_operator(name, f"{name}(Tensor input, int dim, bool keepdim)", rank, first, ordered=name == "mode")
     op.node_name = f"{name.capitalize()}Backward{int(over_all)}"
     of_all = _over_all(name, op) if over_all else None
     result_type = named_result(name, "values", "indices")

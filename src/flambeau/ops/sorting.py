@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
+from ..compiler.plans import Ranked
 from ..compiler.reference import widen
 from ..lazy.spec import dense
 from ..tensor import wrap_dim
@@ -34,10 +35,14 @@ def order_of(array: np.ndarray, dim: int, descending: bool) -> np.ndarray:
 
 def _sort_shape(op, specs, values):
     (spec,) = specs
-    wrap_dim(values[1], spec.ndim)
+    dim = wrap_dim(values[1], spec.ndim)
     if spec.dtype.is_complex:
         raise RuntimeError("Sort does not support complex dtypes on CPU")
-    return (dense(spec.shape, spec.dtype, spec.device), dense(spec.shape, dtypes.int64, spec.device)), None
+    return (dense(spec.shape, spec.dtype, spec.device), dense(spec.shape, dtypes.int64, spec.device)), _ranked(spec, dim, values[2], 0)
+
+
+def _ranked(spec, dim: int, descending: bool, first) -> Ranked | None:
+    return Ranked(dim, descending, first) if spec.ndim else None
 
 
 def _sort_reference(code, arrays, numbers):
@@ -98,7 +103,7 @@ def _ranked_shape(op, specs, values):
     spec = specs[0]
     k, dim = values[1], wrap_dim(values[2], spec.ndim)
     shape = tuple(k if d == dim else s for d, s in enumerate(spec.shape))
-    return (dense(shape, spec.dtype, spec.device), dense(shape, dtypes.int64, spec.device)), None
+    return (dense(shape, spec.dtype, spec.device), dense(shape, dtypes.int64, spec.device)), _ranked(spec, dim, values[3], 0)
 
 
 _FEW = 8
@@ -203,12 +208,12 @@ def _of_rank(array: np.ndarray, d: int, place: int) -> np.ndarray:
     return np.argmax(equal, axis=d, keepdims=True)
 
 
-def picking_operator(name: str, schema: str, rank, ordered: bool = False):
+def picking_operator(name: str, schema: str, rank, first=None, ordered: bool = False):
     """An operator that gives ``values, indices`` of one element of each slice along ``dim`` (third-last of
     ``dim, keepdim``).
 
     ``rank(array, order, dim, *arguments)`` gives the position in ``order`` (ascending, stable; None unless ``ordered``), with size 1
-    along ``dim``.
+    along ``dim``. ``first(*arguments)`` tells it to the compiler as ``Ranked`` has it; None: NumPy does it all.
     """
 
     def infer(op, specs, values):
@@ -216,7 +221,8 @@ def picking_operator(name: str, schema: str, rank, ordered: bool = False):
         dim, keepdim = values[-2:]
         d = wrap_dim(dim, spec.ndim)
         shape = tuple([1 if k == d else s for k, s in enumerate(spec.shape) if keepdim or k != d]) if spec.ndim else ()
-        return (dense(shape, spec.dtype, spec.device), dense(shape, dtypes.int64, spec.device)), None
+        plan = _ranked(spec, d, False, first(*values[1:-2])) if first else None
+        return (dense(shape, spec.dtype, spec.device), dense(shape, dtypes.int64, spec.device)), plan
 
     def reference(code, arrays, numbers):
         raw, array = arrays[0], widen(arrays[0], code.inputs[0].dtype)
@@ -252,6 +258,7 @@ _kthvalue = picking_operator(
     "kthvalue",
     "kthvalue(Tensor input, int k, int dim, bool keepdim)",
     lambda array, order, dim, k: constant_rank(array, dim, k - 1),
+    first=lambda k: k - 1,
 )
 _kthvalue_result = named_result("kthvalue", "values", "indices")
 
