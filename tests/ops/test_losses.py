@@ -6,6 +6,8 @@ import numpy as np
 import pytest
 from tests.ops.reduction_oracle import check, flambeau, normal, refuses
 
+torch = pytest.importorskip("torch")
+
 X, Y = normal(4, 5), normal(4, 5, seed=1)
 LABELS = np.array([1, 4, -100, 0])
 WEIGHT = np.linspace(0.5, 2, 5, dtype=np.float32)
@@ -149,3 +151,21 @@ def test_ctc_of_too_few_steps(zero_infinity):
         return m.nn.functional.ctc_loss(x.log_softmax(-1), t, (2,), (3,), zero_infinity=zero_infinity)
 
     check(run, normal(2, 1, 4), np.array([[1, 1, 2]]))
+
+
+@pytest.mark.parametrize("name", ["mse_loss", "l1_loss", "smooth_l1_loss"])
+@pytest.mark.parametrize("input", ["bool", "int64", "float32", "float64"])
+@pytest.mark.parametrize("target", ["bool", "int64", "float16", "float32"])
+def test_dtypes_of_pairs(name, input, target):
+    """Integers on both sides are refused; a bool counts as 0 or 1 beside floats."""
+
+    def outcome(m):
+        x, t = m.tensor([1, 0, 1]).to(getattr(m, input)), m.tensor([0, 0, 1]).to(getattr(m, target))
+        try:
+            loss = getattr(m.nn.functional, name)(x, t)
+        except Exception as error:
+            return type(error)
+        return loss.item(), str(loss.dtype)
+
+    expected = outcome(torch)
+    assert outcome(flambeau) == (expected if isinstance(expected, type) else (pytest.approx(expected[0]), expected[1]))

@@ -71,3 +71,38 @@ def test_accepted_and_refused_alike(kind):
             assert result is expected, value
         else:
             np.testing.assert_allclose(result, expected, rtol=1e-6, err_msg=value)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, v: m.unique(m.tensor([2, 1, 2]), v),
+        lambda m, v: m.unique(m.tensor([2, 1, 2]), return_counts=v)[0],
+        lambda m, v: m.diff(m.tensor([1, 2, 4]), v),
+        lambda m, v: m.diff(m.tensor([1, 2, 4]), dim=v),
+        lambda m, v: m.block_diag(v, v),
+        lambda m, v: m.nn.functional.mse_loss(m.ones(2), v),
+        lambda m, v: m.vstack(v),
+    ],
+)
+def test_functions_made_of_operators(call):
+    for name, value in VALUES.items():
+        if name == "2**63":  # only operators' own parameters tell it from other numbers out of range
+            continue
+
+        def outcome(m):
+            try:
+                return call(m, value(m)).tolist()  # noqa: B023 - used at once
+            except AttributeError:
+                return TypeError
+            except Exception as error:
+                return type(error)
+
+        assert outcome(flambeau) == outcome(torch)
+
+
+def test_a_wrong_argument_is_named():
+    with pytest.raises(TypeError, match=r"broadcast_tensors\(\): argument 'tensors' .* must be Tensor, not list"):
+        flambeau.broadcast_tensors([1], 2)
+    with pytest.raises(TypeError, match=r"unique\(\): argument 'sorted' \(position 2\) must be bool, not int"):
+        flambeau.unique(flambeau.ones(2), 1)

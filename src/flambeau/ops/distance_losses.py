@@ -7,9 +7,10 @@ import warnings
 
 from ..autograd.mode import no_grad
 from ..tensor import Tensor
+from .elementwise import refusal
 from .losses import per_element, reduced, reduction_name
 from .operator import Operator, publish
-from .promotion import broadcast_shapes
+from .promotion import broadcast_shapes, result_type_of
 from .reductions import sum
 from .registry import function
 from .selection import where
@@ -22,15 +23,25 @@ def _count(*tensors) -> int:
     return n
 
 
-def pairwise(name: str, losses, slopes, arguments: str = "", node: str | None = None):
+def _in_floats(name: str, input, target):
+    """The two of a loss that has no kernel for integers: bools are numbers of the other's dtype."""
+    common = result_type_of((input, target))
+    if common.category != 2:
+        raise refusal(name, common, "bic")
+    return [t.to(common) if t.dtype.category == 0 else t for t in (input, target)]
+
+
+def pairwise(name: str, losses, slopes, arguments: str = "", node: str | None = None, floats: bool = False):
     """A loss of ``input`` and ``target`` as one instruction, and its gradient as another.
 
     ``losses(input, target, *arguments)`` are the losses of the elements; ``slopes`` gives their derivatives
-    by input and target.
+    by input and target. ``floats``: PyTorch refuses integers.
     """
 
     def body(input, target, *rest):
         *extra, reduction = rest
+        if floats:
+            input, target = _in_floats(name, input, target)
         return reduced(losses(input, target, *extra), reduction)
 
     op = Operator(f"{name}(Tensor input, Tensor target, {arguments}str reduction)", body, opmath=True)
@@ -41,7 +52,8 @@ def pairwise(name: str, losses, slopes, arguments: str = "", node: str | None = 
     def _(grad, saved):
         extra = [getattr(saved, n) for n in names]
         grad = per_element(grad, _count(saved.input, saved.target), saved.reduction)
-        to_input, to_target = slopes(saved.input, saved.target, *extra)
+        pair = _in_floats(name, saved.input, saved.target) if floats else (saved.input, saved.target)
+        to_input, to_target = slopes(*pair, *extra)
         return (grad * to_input, grad * to_target, *[None for e in extra if isinstance(e, Tensor)])
 
     return publish(op, namespace=None).function
@@ -81,7 +93,7 @@ def _square(x):
     return x * x
 
 
-_mse_loss = pairwise("mse_loss", lambda x, t: _square(x - t), lambda x, t: _opposite((x - t) * 2))
+_mse_loss = pairwise("mse_loss", lambda x, t: _square(x - t), lambda x, t: _opposite((x - t) * 2), floats=True)
 _l1_loss = pairwise("l1_loss", lambda x, t: (x - t).abs(), lambda x, t: _opposite((x - t).sgn()))
 
 
@@ -95,7 +107,7 @@ def _smooth_slope(x, t, beta):
     return _opposite(where(z.abs() < beta, z / beta, z.sgn()))
 
 
-_smooth_l1_loss = pairwise("smooth_l1_loss", _smooth, _smooth_slope, "float beta, ")
+_smooth_l1_loss = pairwise("smooth_l1_loss", _smooth, _smooth_slope, "float beta, ", floats=True)
 
 
 def _huber(x, t, delta):
@@ -104,7 +116,7 @@ def _huber(x, t, delta):
 
 
 _huber_loss = pairwise(
-    "huber_loss", _huber, lambda x, t, delta: _opposite((x - t).clamp(-delta, delta)), "float delta, "
+    "huber_loss", _huber, lambda x, t, delta: _opposite((x - t).clamp(-delta, delta)), "float delta, ", floats=True
 )
 
 

@@ -11,6 +11,7 @@ from .operator import operator
 from .promotion import result_type_of
 from .registry import function
 from .reshaping import atleast_1d, atleast_2d, atleast_3d, reshaped
+from .schema import argument
 from .slicing import select, slice_
 from .views import unbind
 
@@ -105,7 +106,7 @@ def _(grad, saved):
 
 def _stacker(name: str, lift, dim_of, aliases=()):
     def stacked(tensors, *, out=None):
-        tensors = [tensors] if isinstance(tensors, Tensor) else list(tensors)
+        tensors = argument(name, "tensors", "Tensor[]", tensors, 0)
         if not tensors:
             raise RuntimeError(f"{name} expects a non-empty TensorList")
         lifted = [lift(x) for x in tensors]
