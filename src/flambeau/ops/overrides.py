@@ -12,6 +12,7 @@ from ..dtypes import SCALAR_NAMES, of_python_type
 from ..lazy.spec import Spec, contiguous_strides
 from ..lazy.window import user_line
 from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass, modes
+from .plain_arguments import checks, conform, not_a_tensor
 from .schema import NUMPY_NAMES
 
 OPERATORS: dict = {}
@@ -157,6 +158,8 @@ def dispatching(body, *, out: bool = True):
     typed = "dtype" in names
     new = not out and "out" in names
 
+    first, known = checks(body) if code is not None else (None, ())
+
     @functools.wraps(body)
     def public(*args, **kwargs):
         if new and kwargs and "out" in kwargs:
@@ -167,7 +170,15 @@ def dispatching(body, *, out: bool = True):
             return offer(_named(getattr(public, "offered", public)), args, kwargs)
         if typed and kwargs and kwargs.get("dtype").__class__ is type:
             kwargs = {**kwargs, "dtype": of_python_type(kwargs["dtype"])}
-        return body(*args, **kwargs)
+        if first is not None and (kwargs or len(args) > first):
+            args, kwargs = conform(public.__name__, known, args, kwargs)
+        try:
+            return body(*args, **kwargs)
+        except AttributeError as error:
+            wrong = not_a_tensor(public.__name__, body, error, args, kwargs)
+            if wrong is None:
+                raise
+            raise wrong from None
 
     return public
 
