@@ -100,7 +100,7 @@ chalf, cfloat, cdouble = complex32, complex64, complex128
 inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 _SUBMODULES = frozenset({
-    "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
+    "_C", "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
     "func", "functional", "hub", "jit", "linalg", "masked", "mps", "multiprocessing", "nested", "nn", "onnx", "optim", "overrides",
     "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "xpu",

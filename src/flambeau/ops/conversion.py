@@ -31,13 +31,14 @@ def legacy_dtype(name: str) -> dtypes.dtype:
 def type(self, dtype=None, non_blocking: bool = False):
     """The tensor's type as a string such as ``'torch.FloatTensor'``; with ``dtype``, the tensor cast to it."""
     if dtype is None:
-        return "torch." + _LEGACY_OF.get(self.dtype, self.dtype.name)
+        return f"torch.{'meta.' if self.is_meta else ''}{_LEGACY_OF.get(self.dtype, self.dtype.name)}"
     if isinstance(dtype, str):
         dtype = legacy_dtype(dtype)
     elif not isinstance(dtype, dtypes.dtype):
+        named = dtype
         dtype = getattr(dtype, "dtype", None) if dtype is not Tensor else dtypes.get_default_dtype()
         if not isinstance(dtype, dtypes.dtype):
-            raise TypeError("dtype must be a type, str, or dtype object")
+            raise ValueError(f"invalid type: {getattr(named, '__name__', named)!r}")
     return to(self, dtype)
 
 

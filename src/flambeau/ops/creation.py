@@ -12,12 +12,12 @@ from .. import dtypes
 from ..compiler.graph import Param
 from ..compiler.reference import narrow
 from ..dtypes import get_default_dtype
-from ..lazy.spec import Size, dense
+from ..lazy.spec import dense
 from ..lazy.spec import spec as make_spec
 from ..lazy.storage import Storage
 from ..lazy.window import TraceError, record
 from ..runtime import devices
-from ..tensor import Tensor, as_subclass, empty_storage, from_array, make, set_legacy_constructor
+from ..tensor import Tensor, as_subclass, empty_storage, from_array, make
 from . import overrides
 from .element_types import elements_dtype
 from .elementwise import Map
@@ -166,6 +166,8 @@ def check_size(name: str, size) -> tuple[int, ...]:
 
 def finish(made: Tensor, requires_grad: bool, pin_memory: bool = False, layout=None) -> Tensor:
     """The options that all creation functions share."""
+    if requires_grad.__class__ is not bool and requires_grad is not None:
+        raise TypeError(f"argument 'requires_grad' must be bool, not {type(requires_grad).__name__}")
     if pin_memory:
         raise RuntimeError("Cannot access accelerator device when none is available.")
     if layout is not None and layout is not devices.strided:
@@ -307,10 +309,12 @@ empty_like = _like("empty_like", _empty_like)
 
 
 def _plain(data):
-    """Nested sequences with tensors inside turned into numbers and lists."""
+    """Nested sequences with their tensors turned into numbers: those of one element, or what follows a list."""
     if isinstance(data, Tensor):
-        return data.tolist()
+        return data.__index__() if data.numel() != 1 and data.dtype.category < 2 else data._number()
     if isinstance(data, (list, tuple)):
+        if data and isinstance(data[0], (list, tuple)):
+            data = [d.tolist() if isinstance(d, Tensor) else d for d in data]
         return [_plain(d) for d in data]
     return data
 
@@ -320,14 +324,16 @@ def _array_of(data) -> np.ndarray:
         return data
     if isinstance(data, np.generic):
         return np.asarray(data)
-    plain = _plain(data)
+    try:
+        plain = _plain(data)
+    except RecursionError:
+        raise TypeError("new(): self-referential lists are incompatible") from None
     try:
         return np.array(plain)
     except OverflowError:
         _overflow()
     except ValueError:
         _complain_of_shape(plain, 0)
-        raise
         raise
 
 
@@ -361,21 +367,21 @@ def _inferred(data, array: np.ndarray):
         return get_default_dtype()
     if kind == "c":
         return get_default_dtype().to_complex()
-    first = array.reshape(-1)[0]
-    if isinstance(first, int):
+    strange = next((type(v).__name__ for v in array.flat if not isinstance(v, (int, float, complex))), None)
+    if strange is None:
         _overflow()
-    if isinstance(first, str):
-        raise TypeError("new(): invalid data type 'str'")
-    if array.dtype.kind in "US":
-        raise TypeError("new(): invalid data type 'str'")
-    raise RuntimeError(f"Could not infer dtype of {type(first).__name__}")
+    if kind not in "US" and strange != "str":
+        raise RuntimeError(f"Could not infer dtype of {strange}")
+    if isinstance(data, (list, tuple)) and isinstance(data[0], str):
+        raise ValueError("too many dimensions 'str'")
+    raise TypeError(f"new(): invalid data type '{'bytes' if kind == 'S' else 'str'}'")
 
 
 def _overflow() -> NoReturn:
     raise ValueError("Overflow when unpacking long long")
 
 
-@function()
+@function(classes=False)
 def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=False):
     """A tensor with a copy of ``data``: numbers, nested sequences, NumPy arrays, tensors.
 
@@ -385,7 +391,8 @@ def tensor(data, *, dtype=None, device=None, requires_grad=False, pin_memory=Fal
         import warnings
         warnings.warn("To copy construct from a tensor, it is recommended to use sourceTensor.detach().clone() or "
                       "sourceTensor.detach().clone().requires_grad_(True), rather than torch.tensor(sourceTensor).", stacklevel=3)
-        return finish(data.detach().clone().to(device=device, dtype=dtype), requires_grad)
+        plain = make(data._storage, data._spec.plain, data._offset) if data._asks else data.detach()
+        return finish(plain.clone().to(device=device, dtype=dtype), requires_grad)
     check_dtype("tensor", dtype)
     array = _array_of(data)
     if array.dtype.kind in "USOV" and not (array.dtype == object and array.size and isinstance(array.reshape(-1)[0], int)):
@@ -445,24 +452,5 @@ def from_numpy(ndarray):
                          "is currently not supported.")
     return from_array(ndarray, d, copy=False)
 
-
-# -- ``Tensor(...)`` -----------------------------------------------------------------------------------------------------------
-
-
-def _legacy(*args, **kwargs) -> Tensor:
-    """``Tensor(2, 3)``: sizes; ``Tensor([1, 2])``: data."""
-    kwargs.pop("device", None)
-    if len(args) == 1 and isinstance(args[0], Tensor):
-        return args[0].detach()
-    if not args:
-        return empty(0)
-    if len(args) == 1 and not isinstance(args[0], (int, Size)):
-        if not hasattr(args[0], "__len__"):
-            raise TypeError(f"new(): data must be a sequence (got {type(args[0]).__name__})")
-        return tensor(args[0], dtype=get_default_dtype())
-    return empty(*args)
-
-
-set_legacy_constructor(_legacy)
 
 __all__ = ["Storage", "as_subclass", "tensor", "zeros", "ones", "full", "filled", "uninitialized"]

@@ -145,10 +145,10 @@ def offer(public, args, kwargs):
     raise TypeError(f"no implementation found for '{public.__name__}' on types that implement __torch_function__: {list(types)}")
 
 
-def dispatching(body, *, out: bool = True):
+def dispatching(body, *, out: bool = True, classes: bool = True):
     """``body`` as a public function that classes and modes can take over; without ``out``, as a method, whose results are always new.
 
-    What they are offered is the function itself, or its attribute ``offered``: another function, or a name in Tensor.
+    Without ``classes`` modes alone are asked. What they are offered is the function itself, or its attribute ``offered``: another function, or a name in Tensor.
 
     Keywords may have NumPy's names, ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, and Python's types for dtypes.
     """
@@ -166,7 +166,7 @@ def dispatching(body, *, out: bool = True):
             raise TypeError(f"{public.__name__}() got an unexpected keyword argument 'out'")
         if axis and kwargs and ("axis" in kwargs or "keepdims" in kwargs):
             kwargs = {NUMPY_NAMES.get(k, k): v for k, v in kwargs.items()}
-        if (modes.stack or taken_over(args) or (kwargs and taken_over(kwargs.values()))) and not modes.disabled:
+        if (modes.stack or (classes and (taken_over(args) or (kwargs and taken_over(kwargs.values()))))) and not modes.disabled:
             return offer(_named(getattr(public, "offered", public)), args, kwargs)
         if typed and kwargs and kwargs.get("dtype").__class__ is type:
             kwargs = {**kwargs, "dtype": of_python_type(kwargs["dtype"])}
@@ -257,7 +257,7 @@ def default_torch_function(cls, func, types, args=(), kwargs=None):
 
 def _convert(result, cls):
     if isinstance(result, Tensor):
-        return as_subclass(result, cls) if type(result) is Tensor and cls is not Tensor else result
+        return result if isinstance(result, cls) else as_subclass(result, cls)
     if isinstance(result, (tuple, list)):
         converted = [_convert(r, cls) for r in result]
         return type(result)(*converted) if hasattr(result, "_fields") else type(result)(converted)

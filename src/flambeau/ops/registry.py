@@ -54,14 +54,14 @@ def documented_as(form: str):
 
 
 def function(namespace: str | None = "torch", *, method: bool | str = False, name: str | None = None,
-             aliases: tuple[str, ...] = ()):
+             aliases: tuple[str, ...] = (), classes: bool = True):
     """Decorator: export a plain Python function that is written with operators.
 
-    It is offered to ``__torch_function__`` as PyTorch's functions are.
+    It is offered to ``__torch_function__`` as PyTorch's functions are: that of modes, and of the arguments' ``classes``.
     """
 
     def declare(body):
-        public = overrides.dispatching(body)
+        public = overrides.dispatching(body, classes=classes)
         bound = _as_method(body, public)
         own = name or body.__name__
         for exported in (own, *aliases):

@@ -251,7 +251,7 @@ def narrow(x: Tensor, dim: int, start, length: int) -> Tensor:
     if isinstance(start, Tensor):
         if start.ndim or start.dtype.category != 1:
             raise RuntimeError("start must be an 0-dim integral Tensor.")
-        start = int(start)
+    start, length = int(start), int(length)
     d = wrap_dim(dim, x.ndim)
     size = x.shape[d]
     if length < 0:

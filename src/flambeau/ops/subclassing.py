@@ -5,6 +5,7 @@ from __future__ import annotations
 from .. import tensor as _tensor
 from ..tensor import Tensor, make
 from .overrides import DisableTorchFunctionSubclass
+from .view_operator import view
 
 
 class NoStorage:
@@ -33,11 +34,22 @@ def _check_class(name: str, cls) -> None:
         raise TypeError(f"{name}(): cls must be a type that inherits from Tensor, got {cls!r}")
 
 
+@view("alias(Tensor input)", namespace=None, method=False)
+def alias(spec):
+    """A view of the whole tensor."""
+    return spec.shape, spec.stride, 0
+
+
+@alias.gradient
+def _(grad, saved):
+    return grad
+
+
 def as_subclass(self, cls):
     """A view of the whole tensor as an instance of ``cls``, a subclass of Tensor; gradients flow back."""
     _check_class("as_subclass", cls)
     with DisableTorchFunctionSubclass():
-        viewed = self.view(self.shape)
+        viewed = alias(self)
     return viewed if cls is Tensor else _tensor.as_subclass(viewed, cls)
 
 
@@ -47,6 +59,8 @@ Tensor.as_subclass = as_subclass
 def _make_subclass(cls, data, require_grad=False, **options):
     """A leaf of the class ``cls`` over the memory of ``data``."""
     _check_class("_make_subclass", cls)
+    if not isinstance(data, Tensor):
+        raise TypeError(f"_make_subclass(): argument 'data' (position 2) must be Tensor, not {type(data).__name__}")
     for name, value in options.items():
         if value:
             raise NotImplementedError(f"flambeau: _make_subclass: argument {name} is not supported yet")
