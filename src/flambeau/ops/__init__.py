@@ -12,7 +12,7 @@ from . import coordinates, hashing
 from . import differentiation, filling, numpy_interchange, dlpack, display, conversion, iteration, storages, pickling
 from . import packed_sequences, recurrent_layers, recurrent
 from . import lobpcg, segments, foreach, private_names
-from . import autocast
+from . import autocast, node_names
 from . import multihead, fractional_pooling, losses_by_number, further_methods
 from . import random, counts, subclassing, asking, properties, legacy_types, sequences, buffers
 from . import sparse

@@ -114,7 +114,6 @@ def _(grad, saved):
 
 
 _rsub = binary("rsub", np.subtract, lowering="sub", infer=swapped(_subtracting), **HIDDEN)
-_rsub.operator.node_name = "RsubBackward1"
 
 
 @_rsub.gradient

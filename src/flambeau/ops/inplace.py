@@ -27,9 +27,13 @@ class InplaceOperator(Operator):
         super().__init__(str_schema(functional), mutates=(0,))
         self.functional = functional
         self.body = self._write
-        self.node_name = functional.node_name
+        self.node_name = self._node_name
         self.quick: dict = {}  # signatures whose calls need no check: nothing in them requires grad,
         self.untracked: dict = {}  # or grad mode is off
+
+    def _node_name(self, values) -> str:
+        name = self.functional.node_name
+        return name if isinstance(name, str) else name(values)
 
     def _write(self, target, *rest):
         from .copying import raw_copy
@@ -120,6 +124,13 @@ def before_write(target: Tensor) -> Tensor:
         kept._spec = kept._spec.with_grad(True)
         kept._autograd = Meta(*edge)
     return kept
+
+
+def rewritten(target: Tensor, function) -> Tensor:
+    """Write ``function(target)`` to ``target``, where no operator has an in-place form; gradients go to what it was before."""
+    from .copying import copy_
+    tracked = state.enabled and target._spec.requires_grad and not target.is_leaf
+    return copy_(target, function(before_write(target) if tracked else target))
 
 
 def saved_result(target: Tensor, spec) -> Tensor:

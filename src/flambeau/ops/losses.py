@@ -263,9 +263,6 @@ def _(grads, saved):
 
 
 cross_entropy.operator.differentiable_results = (True, False, False)
-cross_entropy.operator.node_name = lambda values: (
-    "DivBackward1" if _has_shares(values[0], values[1]) else "NllLossBackward0"
-)
 
 
 def _reduction_of(saved) -> str:
@@ -316,7 +313,6 @@ def _(grads, saved):
 
 
 nll_loss.operator.differentiable_results = (True, False)
-nll_loss.operator.node_name = "NllLossBackward0"
 
 
 def _check_linear(input, linear_weight, linear_bias) -> None:

@@ -98,7 +98,6 @@ def _regions(kind: str, large, small) -> Pool | AdaptivePool:
 _adaptive = _adaptive_primitive("adaptive_avg_pool(Tensor input, any sizes)", "average", kernels.average_pool, kernels.adaptive_average)
 _adaptive_spread = _adaptive_primitive("adaptive_avg_pool_backward(Tensor grad, any sizes)", "average gradient",
                                        kernels.average_pool_gradient, kernels.adaptive_average_gradient)
-_adaptive.operator.node_name = lambda values: f"AdaptiveAvgPool{values[0].ndim - 2}DBackward0"
 
 
 def _gathered(planes: Tensor, indices: Tensor) -> Tensor:
