@@ -149,3 +149,7 @@ def test_sixteen_bits_are_rounded_once(dtype):
         found.append([t.detach().float().numpy() for t in (y, x.grad, weight.grad)])
     for expected, ours in zip(*found):
         np.testing.assert_allclose(ours, expected, rtol=1e-2, atol=1e-2)
+
+
+def test_bilinear_results_lie_in_memory_as_they_are_shown():
+    assert F.bilinear(flambeau.ones(4, 3), flambeau.ones(4, 2), flambeau.ones(5, 3, 2)).is_contiguous()

@@ -313,7 +313,7 @@ def bilinear(input1, input2, weight, bias=None):
     rows = reshaped(input1, (1, input1.numel() // max(input1.shape[-1], 1), input1.shape[-1]))
     other = reshaped(input2, (1, rows.shape[1], input2.shape[-1]))
     sums = (matmul(rows, weight) * _expand(other, (weight.shape[0], *other.shape[1:]))).sum(2, dtype=input1.dtype)
-    result = reshaped(sums.t(), (*input1.shape[:-1], weight.shape[0]))
+    result = reshaped(sums.t().contiguous(), (*input1.shape[:-1], weight.shape[0]))
     return result if bias is None else result + bias
 
 
