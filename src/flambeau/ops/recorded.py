@@ -50,9 +50,10 @@ class RecordedFunction(Operator):
         numbers = [p.name for p in self.parameters if p.type == "Scalar"]
         tensors = ["*" + p.name if p.type == "Tensor[]" else p.name for p in self.parameters if p.type in ("Tensor", "Tensor[]")]
         name = self.name.rpartition(".")[2]
-        source = (_CALL + _STEP_ENDS * ends_step).format(name=name, head=head(self.schema), values=", ".join([p.name for p in self.parameters]),
-                              key=", ".join([key_expression(p) for p in self.parameters]),
-                              tensors=", ".join(tensors), numbers=", ".join(numbers))
+        fields = {"name": name, "head": head(self.schema), "values": ", ".join([p.name for p in self.parameters]),
+                  "key": ", ".join([key_expression(p) for p in self.parameters]),
+                  "tensors": ", ".join(tensors), "numbers": ", ".join(numbers)}
+        source = (_CALL + _STEP_ENDS * ends_step).format(**fields)
         scope = {"codes": self.codes, "call": self, "record": record, "window": _window, "step_weight": _STEP_WEIGHT}
         return compile_function(source, name, scope, "ops", self.doc)
 
