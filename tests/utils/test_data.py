@@ -344,8 +344,6 @@ def test_iterables_have_an_order_of_their_own(options):
 
 
 def test_what_is_refused_or_warned_of():
-    with pytest.raises(NotImplementedError, match="DataLoader: argument num_workers is not supported yet"):
-        data.DataLoader([1], num_workers=2)
     with pytest.warns(UserWarning, match="no accelerator is found"):
         iter(data.DataLoader([1], pin_memory=True))
     loader = data.DataLoader([1])

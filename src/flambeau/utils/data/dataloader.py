@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import multiprocessing
 import warnings
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
@@ -11,6 +12,8 @@ from .collate import default_collate, default_convert
 from .dataset import Dataset, IterableDataset
 from .fetch import IterableFetcher, MapFetcher
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
+from .worker import Job
+from .workers import Workers, warn_of_many
 
 __all__ = ["DataLoader"]
 
@@ -28,7 +31,7 @@ class _InfiniteConstantSampler(Sampler):
 
 
 class DataLoader(Generic[T_co]):
-    """Batches of a dataset, read in the main process.
+    """Batches of a dataset, read in the main process or in processes of their own.
 
     Args:
         dataset: a map-style or an iterable dataset.
@@ -37,19 +40,25 @@ class DataLoader(Generic[T_co]):
         sampler: the order, any iterable of indices; excludes ``shuffle``.
         batch_sampler: an iterable of lists of indices; excludes ``batch_size``, ``shuffle``, ``sampler``
             and ``drop_last``.
-        num_workers: loading processes; only 0 is supported.
+        num_workers: loading processes; 0 loads in the main process. Each has its own copy of the dataset, one thread,
+            and random numbers from ``worker_info.seed`` on; batches come in order.
         collate_fn: makes a batch of a list of samples; default ``default_collate``, or
             ``default_convert`` without batches.
         pin_memory: without an accelerator it only warns.
         drop_last: leave out the last batch if it is smaller.
-        timeout, worker_init_fn, multiprocessing_context, prefetch_factor, persistent_workers, in_order:
-            for loading processes, which are not supported; checked as in PyTorch.
+        timeout: seconds to wait for a batch of a worker; 0: for ever.
+        worker_init_fn: called with its number in each worker, after seeding.
+        multiprocessing_context: a start method or a context of ``multiprocessing``.
+        prefetch_factor: batches that each worker loads ahead; default 2.
+        persistent_workers: keep the processes from one epoch to the next.
+        in_order: give batches in order; else as they come.
         generator: of the random order and of the seed that each iterator draws.
         pin_memory_device: deprecated in PyTorch, with no effect.
 
     Raises:
         ValueError: arguments that exclude each other or are out of range.
-        NotImplementedError: ``num_workers`` is not 0.
+        RuntimeError: while batches are read: a worker has ended by itself, or ``timeout`` has passed. What a worker
+            raises is raised here, with its traceback as the message.
     """
 
     __initialized = False
@@ -75,10 +84,10 @@ class DataLoader(Generic[T_co]):
         pin_memory_device: str = "",
         in_order: bool = True,
     ) -> None:
-        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers, multiprocessing_context)
+        _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
         self.dataset: Any = dataset
         self.num_workers = num_workers
-        self.prefetch_factor = prefetch_factor
+        self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
         self.pin_memory = pin_memory
         self.pin_memory_device = pin_memory_device
         self.timeout = timeout
@@ -117,7 +126,10 @@ class DataLoader(Generic[T_co]):
             collate_fn = default_collate if self._auto_collation else default_convert
         self.collate_fn = collate_fn
         self._length_said: int | None = None
+        self._kept: _WorkersIterator | None = None
         self.__initialized = True
+        if num_workers:
+            warn_of_many(num_workers)
 
     def _default_sampler(self, shuffle: bool) -> Sampler:
         if self._is_iterable:
@@ -132,7 +144,24 @@ class DataLoader(Generic[T_co]):
         super().__setattr__(name, value)
 
     def __iter__(self) -> Iterator[Any]:
-        return _LoaderIterator(self)
+        if not self.num_workers:
+            return _LoaderIterator(self)
+        if self._kept is not None:
+            self._kept.begin(self)
+            return self._kept
+        iterator = _WorkersIterator(self)
+        if self.persistent_workers:
+            self._kept = iterator
+        return iterator
+
+    @property
+    def multiprocessing_context(self) -> Any:
+        """The context that processes are started with; None for the default."""
+        return self._context
+
+    @multiprocessing_context.setter
+    def multiprocessing_context(self, context: Any) -> None:
+        self._context = _checked_context(context, self.num_workers)
 
     @property
     def _auto_collation(self) -> bool:
@@ -153,40 +182,40 @@ class DataLoader(Generic[T_co]):
 
 
 class _LoaderIterator:
-    """One epoch."""
+    """One epoch, loaded in the main process."""
 
     def __init__(self, loader: DataLoader) -> None:
-        if loader.pin_memory and loader.pin_memory_device:
-            warnings.warn(
-                "pin_memory_device is deprecated, the current accelerator will be used as the device,"
-                f"ignore pin_memory_device='{loader.pin_memory_device}'.",
-                stacklevel=3,
-            )
-        if loader.pin_memory:
-            warnings.warn(
-                "'pin_memory' argument is set as true but no accelerator is found, "
-                "then device pinned memory won't be used.",
-                stacklevel=3,
-            )
+        _warn_of_pinning(loader)
+        self._check(loader)
+        self.begin(loader)
+
+    def _check(self, loader: DataLoader) -> None:
         if loader.timeout != 0:
             raise AssertionError("DataLoader requires timeout == 0 where num_workers is 0")
+
+    def begin(self, loader: DataLoader) -> None:
+        """Start an epoch."""
         self._dataset = loader.dataset
         self._index_sampler = loader._index_sampler
         self._sampler_iter = iter(self._index_sampler)
-        # Nothing here uses the seed; drawing it keeps the random stream PyTorch's.
+        # Workers start from the seed; without them it is drawn all the same, which keeps the random stream PyTorch's.
         self._base_seed = draw_seed(loader.generator)
         self._length_said = loader._length_said if loader._is_iterable else None
         self._num_yielded = 0
+        self._start(loader)
+
+    def _start(self, loader: DataLoader) -> None:
         fetcher = IterableFetcher if loader._is_iterable else MapFetcher
-        self._fetch = fetcher(
-            loader.dataset, loader._auto_collation, loader.collate_fn, loader.drop_last
-        ).fetch
+        self._fetch = fetcher(loader.dataset, loader._auto_collation, loader.collate_fn, loader.drop_last).fetch
+
+    def _load(self) -> Any:
+        return self._fetch(next(self._sampler_iter))
 
     def __iter__(self) -> _LoaderIterator:
         return self
 
     def __next__(self) -> Any:
-        batch = self._fetch(next(self._sampler_iter))
+        batch = self._load()
         self._num_yielded += 1
         if self._length_said is not None and self._num_yielded > self._length_said:
             warnings.warn(
@@ -203,13 +232,71 @@ class _LoaderIterator:
         raise NotImplementedError(f"{type(self).__name__} cannot be pickled")
 
 
-def _check_workers(
-    num_workers: int,
-    timeout: float,
-    prefetch_factor: int | None,
-    persistent_workers: bool,
-    multiprocessing_context: Any,
-) -> None:
+class _WorkersIterator(_LoaderIterator):
+    """An epoch, loaded by worker processes; with persistent workers, one after the other."""
+
+    _workers: Workers | None = None
+
+    def _check(self, loader: DataLoader) -> None:
+        self._persistent = loader.persistent_workers
+
+    def _start(self, loader: DataLoader) -> None:
+        if self._workers is None:
+            job = Job(loader.dataset, loader._is_iterable, loader._auto_collation, loader.collate_fn, loader.drop_last,
+                      loader.worker_init_fn, loader.num_workers, self._base_seed)
+            context, prefetch = loader.multiprocessing_context, loader.prefetch_factor or 1
+            self._workers = Workers(job, context, prefetch, loader.timeout, loader.in_order)
+        self._workers.begin(self._sampler_iter)
+
+    def _load(self) -> Any:
+        if self._workers is None:
+            raise StopIteration
+        try:
+            return self._workers.get()
+        except StopIteration:
+            if not self._persistent:
+                self._workers.stop()
+                self._workers = None
+            raise
+
+
+def _warn_of_pinning(loader: DataLoader) -> None:
+    if loader.pin_memory and loader.pin_memory_device:
+        warnings.warn(
+            "pin_memory_device is deprecated, the current accelerator will be used as the device,"
+            f"ignore pin_memory_device='{loader.pin_memory_device}'.",
+            stacklevel=4,
+        )
+    if loader.pin_memory:
+        warnings.warn(
+            "'pin_memory' argument is set as true but no accelerator is found, "
+            "then device pinned memory won't be used.",
+            stacklevel=4,
+        )
+
+
+def _checked_context(context: Any, num_workers: int) -> Any:
+    """A context of ``multiprocessing``, from one or from the name of a start method."""
+    if context is None:
+        return None
+    if num_workers == 0:
+        raise ValueError(
+            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), "
+            f"but got num_workers={num_workers}"
+        )
+    if isinstance(context, str):
+        known = multiprocessing.get_all_start_methods()
+        if context not in known:
+            raise ValueError(f"multiprocessing_context option should specify a valid start method in {known!r}, "
+                             f"but got multiprocessing_context={context!r}")
+        return multiprocessing.get_context(context)
+    if not isinstance(context, multiprocessing.context.BaseContext):
+        raise TypeError("multiprocessing_context option should be a valid context object or a string specifying the start method, "
+                        f"but got multiprocessing_context={context}")
+    return context
+
+
+def _check_workers(num_workers: int, timeout: float, prefetch_factor: int | None, persistent_workers: bool) -> None:
     if num_workers < 0:
         raise ValueError(
             "num_workers option should be non-negative; use num_workers=0 to disable multiprocessing."
@@ -217,7 +304,9 @@ def _check_workers(
     if timeout < 0:
         raise ValueError("timeout option should be non-negative")
     if num_workers > 0:
-        raise NotImplementedError("flambeau: DataLoader: argument num_workers is not supported yet")
+        if prefetch_factor is not None and prefetch_factor < 0:
+            raise ValueError("prefetch_factor option should be non-negative")
+        return
     if prefetch_factor is not None:
         raise ValueError(
             "prefetch_factor option could only be specified in multiprocessing."
@@ -225,11 +314,6 @@ def _check_workers(
         )
     if persistent_workers:
         raise ValueError("persistent_workers option needs num_workers > 0")
-    if multiprocessing_context is not None:
-        raise ValueError(
-            "multiprocessing_context can only be used with multi-process loading (num_workers > 0), "
-            f"but got num_workers={num_workers}"
-        )
 
 
 def _check_no_order(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
