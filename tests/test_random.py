@@ -175,3 +175,21 @@ def test_meta_draws_nothing():
     state = flambeau.get_rng_state().tolist()
     assert flambeau.rand(3, device="meta").is_meta
     assert flambeau.get_rng_state().tolist() == state
+
+
+@pytest.mark.parametrize(
+    "draw",
+    [
+        lambda m, p: m.bernoulli(p),
+        lambda m, p: p.bernoulli(),
+        lambda m, p: m.normal(p, 1.0),
+        lambda m, p: m.normal(0.0, p),
+        lambda m, p: m.normal(p, p),
+        lambda m, p: m.poisson(p),
+    ],
+)
+def test_parameters_of_random_numbers_get_zeros_for_gradients(draw):
+    for m in (flambeau, torch):
+        p = m.tensor([0.5, 0.25], requires_grad=True)
+        x = draw(m, p)
+        assert x.requires_grad and m.autograd.grad(x.sum(), p)[0].tolist() == [0.0, 0.0]

@@ -63,6 +63,10 @@ def column_of_float32_takes_float64(m, v):
     v[:, 1].pow_(m.tensor([2.0, 3.0], dtype=m.float64))
 
 
+def rewritten_by_a_function_of_its_old_values(m, v):
+    v.renorm_(2, 0, 1.0).abs_().polygamma_(1)
+
+
 CASES = [
     slice_is_scaled,
     slice_is_assigned_from_another,
@@ -77,6 +81,7 @@ CASES = [
     column_is_rewritten_from_its_old_values,
     column_is_rewritten_from_its_new_values,
     column_of_float32_takes_float64,
+    rewritten_by_a_function_of_its_old_values,
 ]
 
 

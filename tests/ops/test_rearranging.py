@@ -164,3 +164,17 @@ def test_complex_numbers_as_pairs():
     moves(lambda t, x: (t.view_as_real(x), t.view_as_complex(t.view_as_real(x * 2))), ramp(2, 3) * (1 - 2j))
     moves(lambda t, x: t.view_as_complex(x), ramp(2, 3))
     moves(lambda t, x: t.view_as_real(x), ramp(2, 3))
+
+
+def test_windows_of_an_expanded_tensor_have_gradients_of_their_own():
+    torch = pytest.importorskip("torch")
+    found = []
+    for m in (flambeau, torch):
+        x = m.arange(5.0).requires_grad_()
+        x.expand(3, 5).unfold(1, 2, 1).mul(m.arange(24.0).reshape(3, 4, 2)).sum().backward()
+        found.append(x.grad.tolist())
+    assert found[0] == found[1]
+
+
+def test_a_copy_of_a_view_needs_no_view():
+    moves(lambda t, x: t.view_copy(x.t(), (6,)), ramp(2, 3))

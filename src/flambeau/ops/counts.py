@@ -4,42 +4,20 @@ from __future__ import annotations
 
 import numpy as np
 
-from ..autograd.graph import Node, edge_of
-from ..autograd.mode import state
 from ..compiler.reference import narrow, widen
 from ..lazy.spec import dense
 from ..runtime.random import rejection
 from ..tensor import Tensor, empty_storage, from_array
-from .inplace import rebase
-from .random import chosen
+from .random import chosen, drawn
 from .registry import function
 
 _FLOATS = ("float16", "bfloat16", "float32", "float64")
 
 
-class CountBackward(Node):
-    """Gives zeros to the parameters of random counts."""
-
-    __slots__ = ("label", "shapes")
-
-    def __init__(self, label: str, parameters: tuple[Tensor, ...]):
-        super().__init__(tuple(edge_of(p) for p in parameters))
-        self.label = label
-        self.shapes = [tuple(p.shape) for p in parameters]
-
-    def name(self) -> str:
-        return self.label
-
-    def apply(self, gradients, create_graph: bool):
-        return [gradients[0].new_zeros(shape) for shape in self.shapes]
-
-
 def _result(counts: np.ndarray, label: str, *parameters: Tensor) -> Tensor:
     dtype = parameters[0].dtype
     made = from_array(narrow(counts, dtype), dtype)
-    if state.enabled and any(p.requires_grad for p in parameters):
-        rebase(made, (CountBackward(label, parameters), 0))
-    return made
+    return drawn(made, label, *parameters)
 
 
 @function()

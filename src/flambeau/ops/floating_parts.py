@@ -10,6 +10,7 @@ from ..tensor import Tensor
 from .comparison import check_tensors
 from .creation import zeros_like
 from .elementwise import binary
+from .inplace import rewritten
 from .operator import Operator
 from .overrides import write_out
 from .powers import pow
@@ -52,7 +53,7 @@ def ldexp(input, other, *, out=None):
 @function(method=True)
 def ldexp_(input, other):
     """In-place form of ``ldexp``."""
-    return input.copy_(_scaled(input, other)) if _is_exact(input, other) else input.mul_(pow(2.0, other))
+    return rewritten(input, lambda x: _scaled(x, other)) if _is_exact(input, other) else input.mul_(pow(2.0, other))
 
 
 frexp_result = named_result("frexp", "mantissa", "exponent")

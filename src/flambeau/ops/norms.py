@@ -6,6 +6,7 @@ import math
 
 from ..dtypes import can_cast
 from ..tensor import wrap_dim
+from .inplace import rewritten
 from .overrides import write_out
 from .reductions import amax, amin, reduced_dims, spread, sum, with_dims
 from .registry import NAMESPACES, function
@@ -222,14 +223,14 @@ def renorm(input, p, dim: int, maxnorm, *, out=None):
         raise RuntimeError(f"renorm: input needs at least 2 dimensions, got {input.ndim} dimensions")
     d = wrap_dim(dim, input.ndim)
     norms = vector_norm(input, p, tuple(k for k in range(input.ndim) if k != d), True)
-    result = input * where(norms > maxnorm, maxnorm / (norms + 1e-7), 1.0)
+    result = (input * where(norms > maxnorm, maxnorm / (norms + 1e-7), 1.0)).contiguous()
     return result if out is None else write_out("renorm", result, out)
 
 
 @function(None, method=True)
 def renorm_(self, p, dim: int, maxnorm):
     """In-place form of ``renorm``."""
-    return self.copy_(renorm(self, p, dim, maxnorm))
+    return rewritten(self, lambda x: renorm(x, p, dim, maxnorm))
 
 
 @function("nn.functional")

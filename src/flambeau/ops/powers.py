@@ -11,6 +11,7 @@ from .arithmetic import HIDDEN, WITH_INPLACE, swapped
 from .creation import filled
 from .elementwise import binary, refusal, unary
 from .infix import attach_infix, attach_inplace, known
+from .inplace import rewritten
 from .overrides import dispatching, modes, write_out
 from .promotion import result_type_of
 from .registry import function
@@ -183,10 +184,14 @@ def float_power(input, exponent, *, out=None):
 @function(None, method=True)
 def float_power_(self, exponent):
     """In-place form of ``float_power``; only for double precision tensors."""
-    result = float_power(self, exponent)
-    if result.dtype is not self.dtype:
-        raise RuntimeError(
-            f"the base given to float_power_ has dtype {self.dtype} but the operation's result requires "
-            f"dtype {result.dtype}"
-        )
-    return self.copy_(result)
+
+    def power(base):
+        result = float_power(base, exponent)
+        if result.dtype is not base.dtype:
+            raise RuntimeError(
+                f"the base given to float_power_ has dtype {base.dtype} but the operation's result requires "
+                f"dtype {result.dtype}"
+            )
+        return result
+
+    return rewritten(self, power)

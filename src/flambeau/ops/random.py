@@ -8,6 +8,8 @@ from __future__ import annotations
 import numpy as np
 
 from .. import dtypes
+from ..autograd.graph import Node, edge_of
+from ..autograd.mode import state
 from ..compiler.reference import narrow, widen
 from ..compiler.reference import view as array_view
 from ..lazy import window as _window
@@ -19,9 +21,33 @@ from ..tensor import Tensor, empty_storage, from_array
 from . import overrides
 from .copying import raw_copy
 from .creation import check_size, empty_like, empty_strided, finish
-from .inplace import check_writable
+from .inplace import check_writable, rebase
 from .registry import export, function
 from .schema import spread
+
+
+class DrawnBackward(Node):
+    """Gives zeros to the parameters of random numbers: no change of them is felt."""
+
+    __slots__ = ("label", "shapes")
+
+    def __init__(self, label: str, parameters: tuple[Tensor, ...]):
+        super().__init__(tuple(edge_of(p) for p in parameters))
+        self.label = label
+        self.shapes = [tuple(p.shape) for p in parameters]
+
+    def name(self) -> str:
+        return self.label
+
+    def apply(self, gradients, create_graph: bool):
+        return [gradients[0].new_zeros(shape) for shape in self.shapes]
+
+
+def drawn(made: Tensor, label: str, *parameters: Tensor) -> Tensor:
+    """``made``, the random numbers with these parameters, in the graph where a parameter is."""
+    if state.enabled and any(p.requires_grad for p in parameters):
+        rebase(made, (DrawnBackward(label, parameters), 0))
+    return made
 
 
 class Generator(sampling.Generator):
@@ -335,8 +361,10 @@ def normal(mean=0.0, std=1.0, size=None, *, generator=None, out=None, dtype=None
         raise RuntimeError("normal expects standard deviation to be non-complex")
     if first.is_meta:
         return empty_storage(dense(_broadcast(mean, std), first.dtype, first.device))
-    drawn = sampling.normal_like(source, _values(mean), _values(std), first.dtype.name)
-    made = from_array(narrow(drawn, first.dtype), first.dtype)
+    values = sampling.normal_like(source, _values(mean), _values(std), first.dtype.name)
+    made = from_array(narrow(values, first.dtype), first.dtype)
+    form = 3 if isinstance(mean, Tensor) and isinstance(std, Tensor) else 1 if first is mean else 2
+    made = drawn(made, f"NormalBackward{form}", *[p for p in (mean, std) if isinstance(p, Tensor)])
     return made if out is None else overrides.write_out("normal", made, out)
 
 
@@ -354,7 +382,7 @@ def bernoulli(input, p=None, *, generator=None, out=None):
     made = empty_strided(tuple(input.shape), dense(tuple(input.shape), input.dtype).stride, dtype=input.dtype, device=input.device)
     if p is None and not input.dtype.is_floating_point:
         raise NotImplementedError(f'"bernoulli_tensor_cpu_p_" not implemented for {input.dtype}')
-    made = bernoulli_(made, input.detach() if p is None else p, generator=generator)
+    made = drawn(bernoulli_(made, input.detach() if p is None else p, generator=generator), "BernoulliBackward0", input)
     return made if out is None else overrides.write_out("bernoulli", made, out)
 
 

@@ -11,7 +11,7 @@ from .copying import _contiguous, raw_copy
 from .creation import uninitialized
 from .operator import operator
 from .registry import function
-from .reshaping import become, expand, sizes, squeeze, view_
+from .reshaping import become, expand, reshape, sizes, squeeze, view_
 from .slicing import narrow, select
 from .triangular import require_shape
 from .views import as_strided
@@ -121,7 +121,7 @@ def _expand_sizes(input, size, *, implicit: bool = False):
 
 
 def _view_sizes(input, size=None, *, dtype=None):
-    return view_(input, size if dtype is None else dtype)
+    return reshape(input, size) if dtype is None else view_(input, dtype)
 
 
 for _name, _viewed in (

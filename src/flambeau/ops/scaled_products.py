@@ -76,7 +76,8 @@ class ScaledProduct(Operator):
         if not _is_zero(beta):
             start = _scaled(start, beta)
             product = added(start, product) if self.name in ("addmm", "addbmm") else start + product
-        return product if product.dtype.category > 1 else product.to(input.dtype)  # factors do not promote integers
+        result = product if product.dtype.category > 1 else product.to(input.dtype)  # factors do not promote integers
+        return result if self.name == "addr" else result.contiguous()
 
     def _gradient(self, grad, saved):
         to_input = filled(saved.input.shape, 0, grad.dtype) if _is_zero(saved.beta) else _scaled(grad, _conjugate(saved.beta))

@@ -12,7 +12,7 @@ from ..tensor import Tensor
 from . import special_numerics as numerics
 from .arithmetic import HIDDEN, as_operand
 from .elementwise import binary, elementwise
-from .inplace import publish_inplace
+from .inplace import publish_inplace, rewritten
 from .operator import operator
 from .overrides import write_out
 from .registry import export, function
@@ -101,7 +101,7 @@ def _polygamma_method(self, n):
 
 def _polygamma_inplace(self, n):
     """In-place form of ``polygamma``."""
-    return self.copy_(polygamma(n, self))
+    return rewritten(self, lambda x: polygamma(n, x))
 
 
 @operator("mvlgamma(Tensor input, int p)", method=True, out=True)

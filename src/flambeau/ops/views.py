@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..lazy.spec import contiguous_strides, count
+from ..lazy.spec import contiguous_strides, count, dense
 from ..lazy.spec import spec as make_spec
 from ..tensor import wrap_dim
 from .slicing import narrow, select, slice_
@@ -304,7 +304,8 @@ def unfold(spec, dimension, size, step):
 
 @unfold.gradient
 def _(grad, saved):
-    source = saved.input._spec
+    given = saved.input._spec
+    source = dense(given.shape, given.dtype, given.device)  # each element has a gradient of its own, also where memory is shared
     shape, stride, _ = unfold.operator.geometry(source, saved.dimension, saved.size, saved.step)
     return as_strided_scatter_zeros(grad, source, dense_like(shape, stride, source), 0)
 
