@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-
-def is_available() -> bool:
-    """False."""
-    return False
+from .backends.absent import declare
 
 
-def device_count() -> int:
-    """0."""
-    return 0
+def _refusal() -> Exception:
+    return RuntimeError("torch.mps: there is no MPS backend")
 
 
-def manual_seed(seed: int) -> None:
-    """Nothing: there is no device to seed."""
-
-
-def empty_cache() -> None:
-    """Nothing: no memory is cached on a device."""
+declare(
+    globals(),
+    _refusal,
+    answers={"is_available": False, "device_count": 0},
+    nothing="manual_seed empty_cache",
+    refused="seed synchronize get_rng_state set_rng_state current_allocated_memory driver_allocated_memory recommended_max_memory "
+    "set_per_process_memory_fraction compile_shader load_metallib",
+    classes="Event",
+)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+from ..backends.absent import block, declare
 from . import amp
 
 __all__ = [
@@ -152,3 +153,34 @@ class device:
 
     def __exit__(self, *exc: object) -> None:
         return None
+
+
+def _refusal() -> Exception:
+    return AssertionError("Torch not compiled with CUDA enabled")
+
+
+default_generators: tuple = ()
+device_of = block(globals(), "device_of", _refusal)
+StreamContext = block(globals(), "StreamContext", _refusal)
+stream = StreamContext
+
+declare(
+    globals(),
+    _refusal,
+    answers={
+        "get_arch_list": [],
+        "get_gencode_flags": "",
+        "is_tf32_supported": False,
+        "max_memory_cached": 0,
+        "memory_cached": 0,
+        "memory_stats": {},
+    },
+    nothing="set_rng_state reset_max_memory_allocated reset_max_memory_cached reset_accumulated_memory_stats",
+    refused="can_device_access_peer cudart current_blas_handle current_stream default_stream get_rng_state initial_seed ipc_collect "
+    "list_gpu_processes make_graphed_callables mem_get_info memory_snapshot memory_summary memory_usage set_per_process_memory_fraction "
+    "set_stream temperature utilization",
+    classes="CudaError ExternalStream graph BFloat16Tensor BoolTensor ByteTensor CharTensor DoubleTensor FloatTensor HalfTensor IntTensor "
+    "LongTensor ShortTensor",
+)
+
+from . import nvtx, profiler, sparse  # noqa: E402  (they use the refusal above)

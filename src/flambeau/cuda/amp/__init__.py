@@ -11,6 +11,7 @@ from ...amp import autocast as _autocast
 from ...amp import custom_bwd as _custom_bwd
 from ...amp import custom_fwd as _custom_fwd
 from ...dtypes import float16
+from .common import amp_definitely_not_available
 
 __all__ = ["GradScaler", "amp_definitely_not_available", "autocast", "custom_bwd", "custom_fwd"]
 
@@ -53,8 +54,3 @@ def custom_bwd(bwd: Callable) -> Callable:
     """``torch.amp.custom_bwd`` for device type "cuda"."""
     _warn("custom_bwd")
     return _custom_bwd(bwd, device_type="cuda")
-
-
-def amp_definitely_not_available() -> bool:
-    """True."""
-    return True
