@@ -43,6 +43,8 @@ REFUSED = (
 class Drawing:
     """Sees the functions that are called under ``vmap``, and takes over the random ones."""
 
+    _asks = False
+
     def __torch_function__(self, func, types, args=(), kwargs=None):
         func, kwargs = plain(func), kwargs or {}
         if func in RANDOM and not _idle(func, args, kwargs):

@@ -9,6 +9,7 @@ import functools
 
 from ..tensor import Tensor, set_class_preparer
 from .overrides import default_torch_function, modes, offer
+from .registry import NAMESPACES
 
 ATTRIBUTES = (
     "T", "H", "mT", "mH", "real", "imag", "shape", "dtype", "device", "layout", "ndim", "itemsize", "nbytes", "data", "grad", "grad_fn",
@@ -22,6 +23,21 @@ METHODS = (
     "is_neg", "is_complex", "is_floating_point", "is_signed", "requires_grad_", "retain_grad", "register_hook",
     "register_post_accumulate_grad_hook",
 )  # fmt: skip
+
+# The functions of ``torch.nn.functional`` that PyTorch compiles: the others hand over the defaults of their arguments too.
+_COMPILED = frozenset("""
+    adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d
+    conv_transpose2d conv_transpose3d cosine_similarity elu_ gelu hardshrink hardtanh_ leaky_relu_ linear logsigmoid native_channel_shuffle
+    one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu relu_ rrelu_ scaled_dot_product_attention selu_ softplus softshrink
+    threshold_ rms_norm
+""".split())
+
+
+def _spell_functional() -> None:
+    compiled = set(NAMESPACES["torch"].values())
+    for name, function in NAMESPACES["nn.functional"].items():
+        if name not in _COMPILED and function not in compiled:
+            function.spelled = True
 
 
 def _attribute(own: property) -> property:
@@ -58,3 +74,4 @@ def prepare(cls: type) -> None:
 
 
 set_class_preparer(prepare)
+_spell_functional()

@@ -96,6 +96,8 @@ def _changed(policy: str, args: tuple, kwargs: dict):
 class _Casting:
     """Offered every public function that is called; casts the arguments of those it lists."""
 
+    _asks = False
+
     def __torch_function__(self, func, types, args=(), kwargs=None):
         func, kwargs = plain(func), kwargs or {}
         if _window.current.tracing or types or kwargs.get("out") is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import inspect
 import sys
 import threading
 import warnings
@@ -13,7 +14,7 @@ from ..lazy.spec import Spec, contiguous_strides
 from ..lazy.window import user_line
 from ..tensor import Tensor, _disabled_torch_function_impl, as_subclass, modes
 from .plain_arguments import checks, conform, not_a_tensor
-from .schema import NUMPY_NAMES
+from .schema import NUMPY_NAMES, renamed
 
 OPERATORS: dict = {}
 operators: list = []  # all of them: two may share a name
@@ -127,6 +128,8 @@ def dispatch(op, values, out=None):
 def offer(public, args, kwargs):
     """Ask modes (innermost first), then classes (subclasses first), for the result of ``public(*args, **kwargs)``."""
     candidates = _overriding([*args, *kwargs.values()])
+    if getattr(public, "spelled", False) and any(getattr(c, "_asks", True) for c in (*modes.stack[-1:], *candidates)):
+        args, kwargs = _spelled_out(public, args, kwargs)
     types = tuple(type(c) for c in candidates)
     if modes.stack:
         *outer, mode = modes.stack
@@ -145,10 +148,22 @@ def offer(public, args, kwargs):
     raise TypeError(f"no implementation found for '{public.__name__}' on types that implement __torch_function__: {list(types)}")
 
 
+def _spelled_out(public, args, kwargs):
+    """All arguments, defaults included: what has a default by keyword. So do PyTorch's functions that are written in Python."""
+    bound = inspect.signature(public).bind(*args, **kwargs)
+    others = bound.arguments.pop("numpy_names", {})  # ``axis`` for ``dim``
+    bound.apply_defaults()
+    parameters = bound.signature.parameters
+    named = {name: v for name, v in bound.arguments.items() if parameters[name].default is not inspect.Parameter.empty}
+    positional = tuple([v for name, v in bound.arguments.items() if name not in (*named, "numpy_names")])
+    return positional, named if not others else renamed(public.__name__, named, others)
+
+
 def dispatching(body, *, out: bool = True, classes: bool = True):
     """``body`` as a public function that classes and modes can take over; without ``out``, as a method, whose results are always new.
 
-    Without ``classes`` modes alone are asked. What they are offered is the function itself, or its attribute ``offered``: another function, or a name in Tensor.
+    Without ``classes`` modes alone are asked. They are offered the function itself, or its attribute ``offered``: another function,
+    or a name in Tensor; where it is ``spelled``, with the defaults of all arguments.
 
     Keywords may have NumPy's names, ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, and Python's types for dtypes.
     """

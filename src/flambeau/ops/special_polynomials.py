@@ -8,7 +8,7 @@ from ..compiler.meanings import repeated
 from ..tensor import Tensor
 from .arithmetic import HIDDEN, as_operand, no_derivative
 from .elementwise import elementwise
-from .overrides import write_out
+from .overrides import dispatching, write_out
 from .registry import export
 from .special_numerics import in_double
 
@@ -79,7 +79,7 @@ def _declare(name: str, numpy_function) -> None:
 
     polynomial.__name__ = name
     polynomial.__doc__ = f"The {name.replace('_', ' ')} of degree ``n`` at ``input``; 0 for negative degrees."
-    export("special", name, polynomial)
+    export("special", name, dispatching(polynomial))
 
 
 for _name, _function in _POLYNOMIALS.items():
