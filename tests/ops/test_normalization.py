@@ -79,3 +79,35 @@ def test_instance_norm():
 @pytest.mark.parametrize("size", [1, 2, 3, 5])
 def test_local_response_norm(size):
     check(norm("local_response_norm", size, 0.5), normal(2, 6, 3), grad=1)
+
+
+@pytest.mark.parametrize("call", ["F.layer_norm(x, (4,), w, w)", "F.rms_norm(x, (4,), w)", "F.batch_norm(x, v, v + 1, v, v)",
+                                  "F.batch_norm(x, None, None, v, v, True)", "F.group_norm(x, 1, v, v)", "F.instance_norm(x)"])
+def test_results_of_transposed_inputs_are_contiguous(call):
+    seen = []
+    for library in (flambeau, torch):
+        x = library.arange(24.0).reshape(4, 2, 3).transpose(0, 2)
+        names = {"F": library.nn.functional, "x": x, "w": library.arange(4.0), "v": library.arange(2.0)}
+        result = eval(call, names)
+        seen.append((result.stride(), result.view(-1).tolist()))
+    assert seen[0][0] == seen[1][0]
+    assert seen[0][1] == pytest.approx(seen[1][1], abs=1e-5)
+
+
+def test_no_samples():
+    for library in (flambeau, torch):
+        F, nothing = library.nn.functional, library.zeros(0, 2, 3)
+        mean, var = library.full((2,), 2.0), library.full((2,), 3.0)
+        assert F.batch_norm(nothing, mean, var, training=True).shape == (0, 2, 3)
+        assert mean.tolist() == [2, 2] and var.tolist() == [3, 3]
+        assert F.instance_norm(nothing).shape == (0, 2, 3)
+        weight = library.ones(2, requires_grad=True)
+        F.group_norm(nothing, 1, weight).sum().backward()
+        assert weight.grad.tolist() == [0, 0]
+
+
+@pytest.mark.parametrize("eps", [0.0, -1.0])
+def test_batch_norm_needs_a_positive_eps_while_training(eps):
+    for library in (flambeau, torch):
+        with pytest.raises(ValueError, match="eps must be positive during training"):
+            library.nn.functional.batch_norm(library.ones(2, 3), None, None, training=True, eps=eps)

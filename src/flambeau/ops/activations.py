@@ -375,7 +375,7 @@ def _(grad, saved):
 @activation("logsigmoid(Tensor input)", inplace=False, refuse="bic", node="LogSigmoidBackward0")
 def logsigmoid(input):
     """``log(sigmoid(input))``, without overflow."""
-    return at_most(input, 0) - log1p(exp(-input.abs()))
+    return (at_most(input, 0) - log1p(exp(-input.abs()))).contiguous()
 
 
 @logsigmoid.gradient

@@ -323,4 +323,4 @@ def one_hot(tensor, num_classes: int = -1):
         num_classes = int(classes.max()) + 1
     elif classes.max() >= num_classes:
         raise RuntimeError("Class values must be smaller than num_classes.")
-    return (unsqueeze(tensor, -1) == positions(num_classes)).to(dtypes.int64)
+    return (unsqueeze(tensor, -1) == positions(num_classes)).to(dtypes.int64).contiguous()

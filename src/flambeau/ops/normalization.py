@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from ..dtypes import finfo, float32
+from ..runtime.devices import channels_last, channels_last_3d
 from .creation import zeros
 from .losses import compute
 from .memory_order import in_order_of, keeps_order
+from .elementwise import refusal
 from .operator import operator
 from .overrides import write_out
 from .recorded import recorded
@@ -22,6 +24,19 @@ def compute_dtype(dtype):
     return float32 if dtype in HALVES else dtype
 
 
+def _check_dtypes(name: str, input, *parameters) -> None:
+    """``NotImplementedError`` for inputs that are no floats, ``RuntimeError`` for parameters of another dtype.
+
+    Beside a half-precision input all of them may be float32.
+    """
+    own = input.dtype
+    if own.category != 2:
+        raise refusal(name, own, "bic")
+    given = {p.dtype for p in parameters if p is not None}
+    if len(given) > 1 or not given <= ({own, float32} if own in HALVES else {own}):
+        raise RuntimeError(f"{name}(): mixed dtype: expected parameters of dtype {own}, got {', '.join(sorted(map(str, given)))}")
+
+
 def _row_dims(input, normalized_shape) -> tuple[int, ...]:
     return tuple(range(input.ndim - len(normalized_shape), input.ndim))
 
@@ -36,6 +51,7 @@ def _lead_dims(input, normalized_shape) -> tuple[int, ...]:
 )
 def _layer_norm(input, normalized_shape, weight, bias, eps):
     """The normalized rows; the mean and the inverse standard deviation of each."""
+    _check_dtypes("layer_norm", input, weight, bias)
     dims = _row_dims(input, normalized_shape)
     x = compute(input)
     center = mean(x, dims, True)
@@ -164,7 +180,7 @@ def _as_input(input, results):
 
 
 def _groups(x, groups: int):
-    return reshaped(x, (x.shape[0], groups, -1))
+    return reshaped(x, (x.shape[0], groups, x.shape[1:].numel() // groups))
 
 
 def _channels(parameter, x):
@@ -179,6 +195,7 @@ def _all_but_channels(x) -> tuple[int, ...]:
 @operator("native_group_norm(Tensor input, Tensor? weight, Tensor? bias, int groups, float eps)", namespace=None)
 def _group_norm(input, weight, bias, groups, eps):
     """The normalized tensor; the mean, the inverse standard deviation and the variance of each group."""
+    _check_dtypes("group_norm", input, weight, bias)
     rows = _groups(compute(input), groups)
     center = mean(rows, 2, True)
     shifted = rows - center
@@ -239,8 +256,6 @@ def group_norm(input, num_groups: int, weight=None, bias=None, eps: float = 1e-5
     _check_channels("group_norm", input, weight=weight, bias=bias)
     if input.shape[0] and input.numel() // input.shape[0] // num_groups * input.shape[0] == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {list(input.shape)}")
-    if not input.numel():
-        return input.clone()
     return _group_norm_in_order(input, weight, bias, num_groups, eps)[0]
 
 
@@ -278,9 +293,16 @@ def _group_statistics(input, groups: int, eps: float):
 # -- batches -------------------------------------------------------------------------------------------------
 
 
+def _laid_out(y):
+    """``y`` with channels last where they are, else in row-major order."""
+    last = y.is_contiguous(memory_format=channels_last) or y.is_contiguous(memory_format=channels_last_3d)
+    return y if last else y.contiguous()
+
+
 @operator("native_batch_norm(Tensor input, Tensor? weight, Tensor? bias, float eps)", namespace=None)
 def _batch_norm(input, weight, bias, eps):
     """The normalized tensor; the mean, the inverse standard deviation and the variance of each channel."""
+    _check_dtypes("batch_norm", input, weight, bias)
     x = compute(input)
     dims = _all_but_channels(x)
     center = mean(x, dims, True)
@@ -292,7 +314,7 @@ def _batch_norm(input, weight, bias, eps):
         y = y * _channels(weight, y)
     if bias is not None:
         y = y + _channels(bias, y)
-    return y.to(input.dtype), reshaped(center, (-1,)), reshaped(scale, (-1,)), reshaped(variance, (-1,))
+    return _laid_out(y.to(input.dtype)), reshaped(center, (-1,)), reshaped(scale, (-1,)), reshaped(variance, (-1,))
 
 
 @_batch_norm.gradient
@@ -321,13 +343,14 @@ _batch_norm.operator.node_name = "NativeBatchNormBackward0"
     namespace=None,
 )
 def _fixed_batch_norm(input, running_mean, running_var, weight, bias, eps):
+    _check_dtypes("batch_norm", input, running_mean, running_var, weight, bias)
     x = compute(input)
     y = (x - _channels(running_mean, x)) * (_channels(running_var, x) + eps).rsqrt()
     if weight is not None:
         y = y * _channels(weight, y)
     if bias is not None:
         y = y + _channels(bias, y)
-    return y.to(input.dtype)
+    return _laid_out(y.to(input.dtype))
 
 
 @_fixed_batch_norm.gradient
@@ -378,6 +401,8 @@ def batch_norm(
         if input.numel():
             raise RuntimeError(f"batch_norm(): expected an input of at least 2 dimensions, got {input.ndim}")
         return input.clone()
+    if training and eps <= 0:
+        raise ValueError(f"batch_norm eps must be positive during training, but got {eps}")
     count = input.numel() // input.shape[1] if input.shape[1] else 0
     if training and count == 1:
         raise ValueError(f"Expected more than 1 value per channel when training, got input size {input.shape}")
@@ -394,7 +419,8 @@ def batch_norm(
     if not training:
         return _fixed_batch_norm(input, running_mean, running_var, weight, bias, eps)
     y, center, _, variance = _batch_norm(input, weight, bias, eps)
-    _update_running(running_mean, center, momentum)
+    if count:
+        _update_running(running_mean, center, momentum)
     if running_var is not None and count > 1:
         _update_running(running_var, variance * (count / (count - 1)), momentum)
     return y

@@ -36,7 +36,7 @@ def tril(input, diagonal=0):
     _require_matrix("tril", input)
     from .selection import where
 
-    return where(_distance(input) <= diagonal, input, filled((), 0, input.dtype))
+    return where(_distance(input) <= diagonal, input, filled((), 0, input.dtype)).contiguous()
 
 
 @tril.gradient
@@ -50,7 +50,7 @@ def triu(input, diagonal=0):
     _require_matrix("triu", input)
     from .selection import where
 
-    return where(_distance(input) >= diagonal, input, filled((), 0, input.dtype))
+    return where(_distance(input) >= diagonal, input, filled((), 0, input.dtype)).contiguous()
 
 
 @triu.gradient
