@@ -111,3 +111,29 @@ def test_batch_norm_needs_a_positive_eps_while_training(eps):
     for library in (flambeau, torch):
         with pytest.raises(ValueError, match="eps must be positive during training"):
             library.nn.functional.batch_norm(library.ones(2, 3), None, None, training=True, eps=eps)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda F, x, w: F.layer_norm(x, (3,), w, w),
+        lambda F, x, w: F.group_norm(x, 3, w, w),
+        lambda F, x, w: F.batch_norm(x, w, w, w, w, False),
+        lambda F, x, w: F.batch_norm(x, None, None, w, w, True),
+    ],
+)
+def test_parameters_of_other_dtypes(call):
+    """They are the input's; beside float16 and bfloat16 also float32."""
+    dtypes = ["int64", "float16", "bfloat16", "float32", "float64", "complex64"]
+
+    def outcome(m, input, parameters):
+        x = m.tensor([[1, 2, 3], [3, 1, 5]]).to(getattr(m, input))
+        w = m.tensor([2, 1, 2]).to(getattr(m, parameters))
+        try:
+            return str(call(m.nn.functional, x, w).dtype)
+        except RuntimeError:
+            return "refused"
+
+    for input in dtypes:
+        for parameters in dtypes:
+            assert outcome(flambeau, input, parameters) == outcome(torch, input, parameters), (input, parameters)
