@@ -37,6 +37,19 @@ def _check_dtypes(name: str, input, *parameters) -> None:
         raise RuntimeError(f"{name}(): mixed dtype: expected parameters of dtype {own}, got {', '.join(sorted(map(str, given)))}")
 
 
+def _check_dtypes(name: str, input, *parameters) -> None:
+    """``NotImplementedError`` for inputs that are no floats, ``RuntimeError`` for parameters of another dtype.
+
+    Beside a half-precision input all of them may be float32.
+    """
+    own = input.dtype
+    given = {p.dtype for p in parameters if p is not None}
+    if len(given) > 1 or not given <= ({own, float32} if own in HALVES else {own}):
+        raise RuntimeError(f"{name}(): mixed dtype: expected parameters of dtype {own}, got {', '.join(sorted(map(str, given)))}")
+    if own.category != 2:
+        raise refusal(name, own, "bic")
+
+
 def _row_dims(input, normalized_shape) -> tuple[int, ...]:
     return tuple(range(input.ndim - len(normalized_shape), input.ndim))
 
@@ -51,6 +64,7 @@ def _lead_dims(input, normalized_shape) -> tuple[int, ...]:
 )
 def _layer_norm(input, normalized_shape, weight, bias, eps):
     """The normalized rows; the mean and the inverse standard deviation of each."""
+    _check_dtypes("layer_norm", input, weight, bias)
     _check_dtypes("layer_norm", input, weight, bias)
     dims = _row_dims(input, normalized_shape)
     x = compute(input)
@@ -196,6 +210,7 @@ def _all_but_channels(x) -> tuple[int, ...]:
 def _group_norm(input, weight, bias, groups, eps):
     """The normalized tensor; the mean, the inverse standard deviation and the variance of each group."""
     _check_dtypes("group_norm", input, weight, bias)
+    _check_dtypes("group_norm", input, weight, bias)
     rows = _groups(compute(input), groups)
     center = mean(rows, 2, True)
     shifted = rows - center
@@ -303,6 +318,7 @@ def _laid_out(y):
 def _batch_norm(input, weight, bias, eps):
     """The normalized tensor; the mean, the inverse standard deviation and the variance of each channel."""
     _check_dtypes("batch_norm", input, weight, bias)
+    _check_dtypes("batch_norm", input, weight, bias)
     x = compute(input)
     dims = _all_but_channels(x)
     center = mean(x, dims, True)
@@ -343,6 +359,7 @@ _batch_norm.operator.node_name = "NativeBatchNormBackward0"
     namespace=None,
 )
 def _fixed_batch_norm(input, running_mean, running_var, weight, bias, eps):
+    _check_dtypes("batch_norm", input, running_mean, running_var, weight, bias)
     _check_dtypes("batch_norm", input, running_mean, running_var, weight, bias)
     x = compute(input)
     y = (x - _channels(running_mean, x)) * (_channels(running_var, x) + eps).rsqrt()
