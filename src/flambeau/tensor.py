@@ -242,6 +242,8 @@ class Tensor:
         if number is not None:
             storage = self._storage
             if storage.buffer is None or storage.epoch == _window.current.epoch:
+                if spec.device is devices.meta:
+                    raise RuntimeError("Tensor.item() cannot be called on meta tensors")
                 self._ready()
             elif _window.flight is not None:
                 _window.settle_value(storage)

@@ -381,7 +381,7 @@ class TypedStorage(_AnyStorage):
         else:
             from .creation import tensor
 
-            self._untyped = UntypedStorage.over(tensor(list(args[0]), dtype=self.dtype, device=device)._storage)
+            self._untyped = UntypedStorage.over(tensor(args[0], dtype=self.dtype, device=device)._storage)
 
     @classmethod
     def from_buffer(cls, buffer, byte_order: str | None = None, count: int = -1, offset: int = 0, *, dtype=None) -> TypedStorage:
