@@ -5,9 +5,9 @@ from __future__ import annotations
 from ..dtypes import finfo, float32
 from ..runtime.devices import channels_last, channels_last_3d
 from .creation import zeros
+from .elementwise import refusal
 from .losses import compute
 from .memory_order import in_order_of, keeps_order
-from .elementwise import refusal
 from .operator import operator
 from .overrides import write_out
 from .recorded import recorded
@@ -22,19 +22,6 @@ from .transformed import Transformed
 def compute_dtype(dtype):
     """The dtype in which normalizations compute."""
     return float32 if dtype in HALVES else dtype
-
-
-def _check_dtypes(name: str, input, *parameters) -> None:
-    """``NotImplementedError`` for inputs that are no floats, ``RuntimeError`` for parameters of another dtype.
-
-    Beside a half-precision input all of them may be float32.
-    """
-    own = input.dtype
-    if own.category != 2:
-        raise refusal(name, own, "bic")
-    given = {p.dtype for p in parameters if p is not None}
-    if len(given) > 1 or not given <= ({own, float32} if own in HALVES else {own}):
-        raise RuntimeError(f"{name}(): mixed dtype: expected parameters of dtype {own}, got {', '.join(sorted(map(str, given)))}")
 
 
 def _check_dtypes(name: str, input, *parameters) -> None:
@@ -64,7 +51,6 @@ def _lead_dims(input, normalized_shape) -> tuple[int, ...]:
 )
 def _layer_norm(input, normalized_shape, weight, bias, eps):
     """The normalized rows; the mean and the inverse standard deviation of each."""
-    _check_dtypes("layer_norm", input, weight, bias)
     _check_dtypes("layer_norm", input, weight, bias)
     dims = _row_dims(input, normalized_shape)
     x = compute(input)
@@ -210,7 +196,6 @@ def _all_but_channels(x) -> tuple[int, ...]:
 def _group_norm(input, weight, bias, groups, eps):
     """The normalized tensor; the mean, the inverse standard deviation and the variance of each group."""
     _check_dtypes("group_norm", input, weight, bias)
-    _check_dtypes("group_norm", input, weight, bias)
     rows = _groups(compute(input), groups)
     center = mean(rows, 2, True)
     shifted = rows - center
@@ -318,7 +303,6 @@ def _laid_out(y):
 def _batch_norm(input, weight, bias, eps):
     """The normalized tensor; the mean, the inverse standard deviation and the variance of each channel."""
     _check_dtypes("batch_norm", input, weight, bias)
-    _check_dtypes("batch_norm", input, weight, bias)
     x = compute(input)
     dims = _all_but_channels(x)
     center = mean(x, dims, True)
@@ -359,7 +343,6 @@ _batch_norm.operator.node_name = "NativeBatchNormBackward0"
     namespace=None,
 )
 def _fixed_batch_norm(input, running_mean, running_var, weight, bias, eps):
-    _check_dtypes("batch_norm", input, running_mean, running_var, weight, bias)
     _check_dtypes("batch_norm", input, running_mean, running_var, weight, bias)
     x = compute(input)
     y = (x - _channels(running_mean, x)) * (_channels(running_var, x) + eps).rsqrt()
