@@ -18,7 +18,6 @@ import importlib
 import inspect
 import itertools
 import random
-import sys
 import types
 import warnings
 from collections.abc import Callable, Iterator
