@@ -169,3 +169,14 @@ def test_dtypes_of_pairs(name, input, target):
 
     expected = outcome(torch)
     assert outcome(flambeau) == (expected if isinstance(expected, type) else (pytest.approx(expected[0]), expected[1]))
+
+
+@pytest.mark.parametrize("values", [([2.0, 0.1], [1.0, 0.0]), ([0.5, 0.1], [-1.0, 0.0]), ([float("nan"), 0.1], [1.0, 0.0])], ids=str)
+def test_binary_cross_entropy_of_what_is_no_probability_is_an_error(values):
+    for m in (flambeau, torch):
+        for _ in range(2):  # run instruction by instruction, then compiled
+            with pytest.raises(RuntimeError, match="should be between 0 and 1"):
+                m.nn.functional.binary_cross_entropy(*map(m.tensor, values)).item()
+        with pytest.raises(RuntimeError, match="should be between 0 and 1"):
+            pair = [m.tensor([v, v]) for v in values]
+            m.func.vmap(m.nn.functional.binary_cross_entropy)(*pair).tolist()

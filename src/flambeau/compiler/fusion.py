@@ -274,6 +274,8 @@ class Group:
         axes = tuple((n, step * size) for n, step in axes)
         dims = (plan.dim,) if plan.__class__ is Gather else plan.dims
         bounds = tuple((d, source.spec.shape[d]) for d in dims)
+        if plan.__class__ is Gather and plan.complaint:
+            bounds = ((plan.complaint, 1),)
         key = ("gather", source.value, source.offset, over, level, axes, (operation.site, bounds))
         self.gathers.append(key)
         node = self.node("gather", source.spec.dtype.name, tuple(positions), key, level)
@@ -319,6 +321,7 @@ class _Spread:
 
 
 PREDICATES = frozenset(["eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not", "isnan", "isinf",
+                        "isposinf", "isneginf",
                         "isfinite", "signbit"])
 
 

@@ -39,9 +39,13 @@ class Dot(NamedTuple):
 
 
 class Gather(NamedTuple):
-    """``result[..., j, ...] = input[..., index[..., j, ...], ...]`` along ``dim``; no index is negative."""
+    """``result[..., j, ...] = input[..., index[..., j, ...], ...]`` along ``dim``; no index is negative.
+
+    ``complaint`` is what the error says of an index that does not exist, where it stands for something else.
+    """
 
     dim: int
+    complaint: str = ""
 
 
 class Index(NamedTuple):

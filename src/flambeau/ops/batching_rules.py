@@ -5,7 +5,7 @@ from __future__ import annotations
 from ..autograd.engine import backward_runs
 from ..lazy.spec import span
 from ..tensor import Tensor, make
-from . import copying, creation, differentiation, filling, restriding, scattering, selection, slicing
+from . import copying, creation, differentiation, filling, requirements, restriding, scattering, selection, slicing
 from .batching import RULES, BatchedTensor, batch_size, batched, beneath, body_of, expanded
 from .batching_lift import _operand, apply, neighbours, padded, samples
 from .gathering import checked_shape, indexed_shape, result_place
@@ -175,6 +175,12 @@ def _(level, input):
 def _(level, self):
     beneath(self, level).detach_()
     return self
+
+
+@rule(requirements.look_up)
+def _(level, table, fault, complaint):
+    faults = beneath(fault, level)
+    return requirements.look_up(table, faults.any(0).to(fault.dtype), complaint)
 
 
 @rule(selection.masked_fill)

@@ -13,6 +13,7 @@ from .operator import Operator, publish
 from .promotion import broadcast_shapes, result_type_of
 from .reductions import sum
 from .registry import function
+from .requirements import unless
 from .selection import where
 
 
@@ -31,18 +32,19 @@ def _in_floats(name: str, input, target):
     return [t.to(common) if t.dtype.category == 0 else t for t in (input, target)]
 
 
-def pairwise(name: str, losses, slopes, arguments: str = "", node: str | None = None, floats: bool = False):
+def pairwise(name: str, losses, slopes, arguments: str = "", node: str | None = None, floats: bool = False, checked=None):
     """A loss of ``input`` and ``target`` as one instruction, and its gradient as another.
 
     ``losses(input, target, *arguments)`` are the losses of the elements; ``slopes`` gives their derivatives
-    by input and target. ``floats``: PyTorch refuses integers.
+    by input and target. ``floats``: PyTorch refuses integers. ``checked(result, input, target)`` is the result, if they are valid.
     """
 
     def body(input, target, *rest):
         *extra, reduction = rest
         if floats:
             input, target = _in_floats(name, input, target)
-        return reduced(losses(input, target, *extra), reduction)
+        result = reduced(losses(input, target, *extra), reduction)
+        return result if checked is None else checked(result, input, target)
 
     op = Operator(f"{name}(Tensor input, Tensor target, {arguments}str reduction)", body, opmath=True)
     op.node_name = node or op.node_name
@@ -181,7 +183,16 @@ def _entropy_slope(x, t, weight):
     return (to_input, to_target) if weight is None else (to_input * weight, to_target * weight)
 
 
-_binary_cross_entropy = pairwise("binary_cross_entropy", _entropy, _entropy_slope, "Tensor? weight, ")
+def _of_probabilities(result, x, t):
+    for name, value in (("input", x), ("target", t)):
+        inside = (value >= 0) & (value <= 1)
+        result = unless(~inside.all(), result, f"all elements of {name} should be between 0 and 1")
+    return result
+
+
+_binary_cross_entropy = pairwise(
+    "binary_cross_entropy", _entropy, _entropy_slope, "Tensor? weight, ", checked=_of_probabilities
+)
 
 
 @function("nn.functional")

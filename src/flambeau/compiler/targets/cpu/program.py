@@ -158,7 +158,8 @@ class Compiled:
                 index = index + FAR if index < -FAR // 2 else index
                 where = f" (recorded at {sites[site]})" if site in sites else ""
                 dim, size = next((b for b in bounds if not -b[1] <= index < b[1]), bounds[0])
-                error = reference.OutOfRange(f"index {index} is out of bounds for dimension {dim} with size {size}{where}")
+                text = dim if dim.__class__ is str else f"index {index} is out of bounds for dimension {dim} with size {size}"
+                error = reference.OutOfRange(text + where)
                 reference.poison(self.graph, {site}, outputs, error)
                 raise error
 
