@@ -101,7 +101,7 @@ legacy_contiguous_format = contiguous_format
 inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 _SUBMODULES = frozenset({
-    "_C", "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
+    "_C", "_VF", "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
     "func", "functional", "hub", "jit", "linalg", "masked", "mps", "mtia", "multiprocessing", "nested", "nn", "onnx", "optim", "overrides",
     "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils",
     "version", "vision", "xpu",
@@ -115,6 +115,7 @@ _LAZY = {
     **dict.fromkeys(("_assert", "_assert_async", "_assert_scalar", "_assert_tensor_metadata", "_check", "_check_index", "_check_is_size",
                      "_check_not_implemented", "_check_tensor_all", "_check_tensor_all_with", "_check_type", "_check_value", "_check_with"),
                     "assertions"),
+    **dict.fromkeys(("DispatchKey", "DispatchKeySet", "_VariableFunctions", "_VariableFunctionsClass"), "_C"),
     **dict.fromkeys(("Event", "Stream"), "accelerator"),
     **dict.fromkeys(("SymBool", "SymFloat", "SymInt", "sym_float", "sym_fresh_size", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not",
                      "sym_sqrt", "sym_sum"), "symbolic"),
