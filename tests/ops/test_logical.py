@@ -44,3 +44,11 @@ def test_number_theory(name):
 
 def test_heaviside():
     agree(lambda t, x: t.heaviside(x, t.tensor(0.5)), [-1.0, 0.0, 2.0, float("nan")])
+
+
+@pytest.mark.parametrize("dtype", ["uint8", "int8", "int16", "int32", "int64"])
+def test_divisors_and_multiples_in_kernels(dtype):
+    numbers = [*range(0, 100, 3), 96, 64, 127, 120, *([] if dtype == "uint8" else [-1, -60, -64, -127])]
+    for _ in range(2):  # what comes again is compiled
+        agree(lambda t, x: t.gcd(x[:, None], x), numbers, dtype=dtype)
+        agree(lambda t, x: t.lcm(x[:, None], x), numbers, dtype=dtype)

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 from tests.ops.elementwise_oracle import SPECIAL, agree, both, gradients_agree
 
 import flambeau
+
+torch = pytest.importorskip("torch")
 
 UNARY = [
     "exp",
@@ -125,3 +128,16 @@ def test_mantissa_and_exponent():
     agree(lambda t, x: t.frexp(x).mantissa, SPECIAL)
     agree(lambda t, x, y: t.ldexp(x, y), [1.0, 3.0], both([2, -1], "int64"))
     gradients_agree(lambda t, x: t.frexp(x)[0], [3.0, 0.3])
+
+
+BESSEL = [f"{kind}{order}" for kind in ("bessel_j", "bessel_y", "modified_bessel_k", "scaled_modified_bessel_k") for order in (0, 1)]
+
+
+@pytest.mark.parametrize("name", [*BESSEL, "airy_ai", "spherical_bessel_j0", "i0", "i0e", "i1", "i1e"])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_bessel_and_airy_functions(name, dtype):
+    """By one kernel, near zero and far out, with what is special in each."""
+    points = np.concatenate([np.linspace(-30, 30, 401), [0.0, np.inf, -np.inf, np.nan, 1e-20, 7.999, 8.001, 2.0, 2.5, -4.5]])
+    for _ in range(2):  # what comes again is compiled
+        ours, theirs = (getattr(m.special, name)(m.tensor(points, dtype=getattr(m, dtype))).numpy() for m in (flambeau, torch))
+        np.testing.assert_allclose(ours, theirs, rtol=5e-5, atol=2e-6 if dtype == "float32" else 1e-10)

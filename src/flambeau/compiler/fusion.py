@@ -321,8 +321,7 @@ class _Spread:
 
 
 PREDICATES = frozenset(["eq", "ne", "lt", "le", "gt", "ge", "logical_and", "logical_or", "logical_xor", "logical_not", "isnan", "isinf",
-                        "isposinf", "isneginf",
-                        "isfinite", "signbit"])
+                        "isposinf", "isneginf", "isfinite", "signbit"])
 
 
 def fusible(operation: Operation, supported) -> bool:

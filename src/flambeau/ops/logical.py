@@ -112,9 +112,14 @@ attach_inplace(Tensor.bitwise_right_shift_, "__irshift__")
 # -- number theory -------------------------------------------------------------------------------------------
 
 gcd = elementwise("gcd(Tensor input, Tensor other)", np.gcd, rule=_integral("gcd_cpu", "bfc"))
-lcm = elementwise(
-    "lcm(Tensor input, Tensor other)", lambda a, b: np.abs(np.lcm(a, b)), rule=_integral("lcm_cpu", "bfc")
-)
+
+
+def _multiple(a, b):
+    """NumPy's, computed in 32 bits at least."""
+    return np.abs(np.lcm(*[x.astype(np.int32) if x.dtype.itemsize < 4 else x for x in (a, b)]))
+
+
+lcm = elementwise("lcm(Tensor input, Tensor other)", _multiple, rule=_integral("lcm_cpu", "bfc"))
 
 
 def _stepping(op, values):
@@ -127,8 +132,8 @@ def _stepping(op, values):
 
 
 def _step(x, values):
-    return np.where(x == 0, values, (x > 0).astype(x.dtype))
+    return np.where(x == 0, values, np.where(x > 0, np.ones_like(x), np.zeros_like(x)))
 
 
-heaviside = elementwise("heaviside(Tensor input, Tensor values)", _step, rule=_stepping, inplace="method")
+heaviside = elementwise("heaviside(Tensor input, Tensor values)", _step, rule=_stepping, inplace="method", translated=True)
 heaviside.gradient(no_derivative("aten::heaviside"))

@@ -1,10 +1,11 @@
-"""Rare special functions. Their values come from SciPy, which is an optional extra: without it they raise
-``ImportError``."""
+"""Rare special functions. Those of the incomplete gamma function come from SciPy, which is an optional extra: without it they
+raise ``ImportError``."""
 
 from __future__ import annotations
 
 import numpy as np
 
+from . import bessel
 from .arithmetic import no_derivative
 from .elementwise import elementwise
 from .numpy_threads import in_parts
@@ -26,24 +27,9 @@ def _from_scipy(name: str, scipy_name: str):
         function = getattr(scipy.special, scipy_name)
         flat = [a.astype(np.float64).ravel() for a in np.broadcast_arrays(*arrays)]
         values = in_parts(function, flat, 0)
-        if scipy_name == "airy":  # Ai, Ai', Bi, Bi'
-            values = values[0]
         return values.reshape(np.broadcast_shapes(*[a.shape for a in arrays])).astype(arrays[0].dtype)
 
     return apply
-
-
-_OF_ONE = {
-    "airy_ai": "airy",
-    "bessel_j0": "j0",
-    "bessel_j1": "j1",
-    "bessel_y0": "y0",
-    "bessel_y1": "y1",
-    "modified_bessel_k0": "k0",
-    "modified_bessel_k1": "k1",
-    "scaled_modified_bessel_k0": "k0e",
-    "scaled_modified_bessel_k1": "k1e",
-}
 
 
 def _declare(name: str, numpy_function) -> None:
@@ -55,6 +41,7 @@ def _declare(name: str, numpy_function) -> None:
         namespace=None,
         method=False,
         inplace=False,
+        translated=True,
         doc=f"The function {name.replace('_', ' ')}.",
     )
     op.gradient(no_derivative(f"special_{name}"))
@@ -62,11 +49,15 @@ def _declare(name: str, numpy_function) -> None:
 
 
 def _spherical_bessel_j0(x):
-    return np.where(np.isinf(x), 0, np.where(x == 0, 1, np.sin(x) / np.where(x == 0, 1, x)))
+    return np.where(np.isinf(x), 0.0, np.where(x == 0, 1.0, np.sin(x) / np.where(x == 0, 1.0, x)))
 
 
-for _name, _scipy_name in _OF_ONE.items():
-    _declare(_name, _from_scipy(_name, _scipy_name))
+for _order in (0, 1):
+    _declare(f"bessel_j{_order}", bessel.bessel_j(_order))
+    _declare(f"bessel_y{_order}", bessel.bessel_y(_order))
+    _declare(f"modified_bessel_k{_order}", bessel.bessel_k(_order, False))
+    _declare(f"scaled_modified_bessel_k{_order}", bessel.bessel_k(_order, True))
+_declare("airy_ai", bessel.airy_ai)
 _declare("spherical_bessel_j0", _spherical_bessel_j0)
 
 # -- incomplete gamma functions ------------------------------------------------------------------------------

@@ -9,6 +9,7 @@ import numpy as np
 
 from ..dtypes import get_default_dtype
 from ..tensor import Tensor
+from . import bessel
 from . import special_numerics as numerics
 from .arithmetic import HIDDEN, as_operand
 from .elementwise import binary, elementwise
@@ -146,8 +147,8 @@ def _(grad, saved):
 
 # -- Bessel functions ----------------------------------------------------------------------------------------
 
-i0 = analytic("i0", numerics.bessel_i(0, False), lambda x, y: i1(x), refuse="c", translated=True)
-i0e = analytic("i0e", numerics.bessel_i(0, True), lambda x, y: i1e(x) - x.sgn() * y, **_SPECIAL)
+i0 = analytic("i0", bessel.bessel_i(0, False), lambda x, y: i1(x), refuse="c", translated=True)
+i0e = analytic("i0e", bessel.bessel_i(0, True), lambda x, y: i1e(x) - x.sgn() * y, **_SPECIAL)
 
 
 def _away_from_zero(x):
@@ -156,13 +157,13 @@ def _away_from_zero(x):
 
 i1 = analytic(
     "i1",
-    numerics.bessel_i(1, False),
+    bessel.bessel_i(1, False),
     lambda x, y: i0(x) - where(x == 0, 0.5, y / _away_from_zero(x)),
     **_SPECIAL,
 )
 i1e = analytic(
     "i1e",
-    numerics.bessel_i(1, True),
+    bessel.bessel_i(1, True),
     lambda x, y: where(x == 0, 0.5, i0e(x) - y * (x.sgn() + _away_from_zero(x).reciprocal())),
     **_SPECIAL,
 )

@@ -225,35 +225,3 @@ def polygamma(n: int):
         return np.where(x == np.inf, 0.0 if n == 1 else np.nan, values)
 
     return apply
-
-
-def _scaled_bessel_i(order: int, x):
-    """``exp(-|x|) I_order(|x|)``: the power series up to 20 (its terms are positive), beyond the
-    asymptotic one (NIST DLMF 10.40.1)."""
-    near, far = np.minimum(x, 20.0), np.maximum(x, 20.0)
-    quarter = near * near * 0.25
-    term = (near / 2) ** order
-    total = term
-    for k in range(1, 60):
-        term = term * quarter * (1 / (k * (k + order)))
-        total = total + term
-    tail = np.ones_like(far)
-    series, inverse = tail, 0.125 / far
-    for k in range(1, 20):
-        tail = tail * inverse * (((2 * k - 1) ** 2 - 4 * order * order) / k)
-        series = series + tail
-    return np.where(x < 20, total * np.exp(-near), series / np.sqrt(2 * np.pi * far))
-
-
-def bessel_i(order: int, scaled: bool):
-    """The modified Bessel function of the first kind, order 0 or 1, times ``exp(-|x|)`` where ``scaled``."""
-
-    @in_double
-    def apply(x):
-        size = np.abs(x)
-        value = _scaled_bessel_i(order, size)
-        if not scaled:
-            value = value * np.exp(size)
-        return np.copysign(value, x) if order else value
-
-    return apply

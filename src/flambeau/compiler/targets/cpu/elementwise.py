@@ -14,6 +14,7 @@ from flambeau.compiler.targets.cpu import math
 from flambeau.compiler.targets.cpu.builder import Builder, Value, bits, element, is_float, like
 from flambeau.compiler.targets.cpu.cast import cast
 from flambeau.compiler.targets.cpu.division import floor_divide, fmod, remainder
+from flambeau.compiler.targets.cpu.number_theory import greatest_divisor, least_multiple
 from flambeau.compiler.targets.cpu.types import is_floating, is_signed
 
 Rule = Callable[..., Value]
@@ -70,9 +71,14 @@ def is_nan(b: Builder, x: Value) -> Value:
 
 
 def _is_inf(b: Builder, x: Value) -> Value:
+    return _is_number(b, b.fabs(x) if is_float(x.type) else x, float("inf"))
+
+
+def _is_number(b: Builder, x: Value, number: float) -> Value:
+    """Whether a float is the given one, which no integer can be."""
     if not is_float(x.type):
         return b.constant(like(x.type, "i1"), 0)
-    return b.fcmp("oeq", b.fabs(x), b.constant(x.type, float("inf")))
+    return b.fcmp("oeq", x, b.constant(x.type, number))
 
 
 def _is_finite(b: Builder, x: Value) -> Value:
@@ -89,6 +95,8 @@ def _signbit(b: Builder, x: Value) -> Value:
 _PREDICATES: dict[str, Rule] = {
     "isnan": is_nan,
     "isinf": _is_inf,
+    "isposinf": lambda b, x: _is_number(b, x, float("inf")),
+    "isneginf": lambda b, x: _is_number(b, x, float("-inf")),
     "isfinite": _is_finite,
     "signbit": _signbit,
     "logical_not": lambda b, x: b.not_(truth(b, x)),
@@ -256,6 +264,8 @@ _INTEGER: dict[str, Rule] = {
     "shift_left": _shift_left,
     "shift_right": _shift_right,
     "pow": _integer_power,
+    "gcd": greatest_divisor,
+    "lcm": least_multiple,
     "floor": _itself,
     "ceil": _itself,
     "trunc": _itself,
