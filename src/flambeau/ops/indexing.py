@@ -191,6 +191,30 @@ def get_item(self, index):
     return _read(self, index)
 
 
+_ALL = slice(None)
+
+
+def _plain_parts(index: tuple):
+    """The basic index that comes first (None: there is none) and the index tensors, with their dimensions, of the usual indices: those of
+    slices, ints and int64 tensors alone."""
+    key, indices, viewed, plain = [], [], 0, True
+    for entry in index:
+        kind = entry.__class__
+        if kind is Tensor:
+            if entry.dtype is not dtypes.int64 or not entry.ndim:
+                return None
+            indices.append((viewed, entry))
+            key.append(_ALL)
+            viewed += 1
+        elif kind is slice or kind is int:
+            key.append(entry)
+            viewed += kind is slice
+            plain = plain and kind is slice and entry == _ALL
+        else:
+            return None
+    return (None if plain else tuple(key)), indices
+
+
 def _read(self, index):
     if self._spec.override:  # of a class that has no geometry of its own
         found = plan(self._spec.shape, index)
@@ -205,6 +229,12 @@ def _read(self, index):
         view = basic(self, index if kind is tuple else (index,))
         if view is not None:
             return view
+        parts = _plain_parts(index) if kind is tuple else None
+        if parts is not None and len(index) <= self.ndim:
+            key, indices = parts
+            view = self if key is None else basic(self, key)
+            if view is not None:
+                return index_at(view, indices)
     if kind is Tensor and index.dtype is dtypes.bool_ and _selects(self, index):
         return from_array(self._array()[index._array()], self.dtype)
     found = plan(self._spec.shape, index)
