@@ -114,7 +114,7 @@ def test_generators():
     state = ours.get_state()
     first = flambeau.rand(3, generator=ours)
     copied = pickle.loads(pickle.dumps(ours))
-    ours.set_state(state)
+    assert ours.set_state(state) is ours
     assert flambeau.rand(3, generator=ours).tolist() == first.tolist()
     assert flambeau.rand(3, generator=ours).tolist() == flambeau.rand(3, generator=copied).tolist()
     assert ours.device == flambeau.device("cpu")

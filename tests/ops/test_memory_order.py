@@ -58,3 +58,17 @@ def test_shuffles_that_move_nothing_copy():
     x = flambeau.ones(1, 4, 2, 2)
     for y in (flambeau.pixel_shuffle(x, 1), flambeau.channel_shuffle(x, 1)):
         assert y.data_ptr() != x.data_ptr()
+
+
+@pytest.mark.parametrize("shape", [(2, 3), (2, 3, 1), (), (2, 2, 1, 1), (2, 3, 4, 5), (1, 3, 4, 5)])
+@pytest.mark.parametrize("formats", [False, True, ["contiguous_format"], ["channels_last"], ["contiguous_format", "channels_last"]])
+def test_the_order_of_dimensions_in_memory(shape, formats):
+    def orders(m):
+        check = [getattr(m, name) for name in formats] if isinstance(formats, list) else formats
+        for x in (m.empty(shape), m.empty(shape).expand(2, *shape), m.empty((*shape, 3)).transpose(0, -1)):
+            try:
+                yield x.dim_order(ambiguity_check=check)
+            except RuntimeError:
+                yield "more than one"
+
+    assert list(orders(flambeau)) == list(orders(torch))

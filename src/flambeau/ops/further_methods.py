@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from .. import dtypes
+from ..runtime import devices
 from ..tensor import Tensor
 from . import overrides
 from .creation import finish, from_numpy
@@ -36,23 +37,43 @@ def fill_diagonal_(self, fill_value, wrap: bool = False):
 
 @function(None, method=True)
 def dim_order(self, *, ambiguity_check=False):
-    """The dimensions from the one with the largest stride to the one with the smallest.
+    """The dimensions from the outermost in memory to the innermost.
 
-    ``ambiguity_check`` raises RuntimeError where more than one order fits.
+    ``ambiguity_check=True`` raises RuntimeError where more than one order fits; a list of memory formats: unless the tensor has
+    just one format, which is in the list.
     """
-    strides = self.stride()
-    if ambiguity_check is not False:
-        _check_order(self, strides, ambiguity_check)
-    return tuple(sorted(range(self.ndim), key=lambda d: -strides[d]))
+    if ambiguity_check is not True and ambiguity_check is not False:
+        if not (isinstance(ambiguity_check, list) and ambiguity_check):
+            raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
+    formats = [devices.contiguous_format, devices.channels_last, devices.channels_last_3d]
+    fitting = [f for f in formats if self.is_contiguous(memory_format=f)]
+    if ambiguity_check is not False and _has_several_orders(self):
+        if ambiguity_check is True or len(fitting) != 1 or fitting[0] not in ambiguity_check:
+            raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+    if formats[0] in fitting:
+        return tuple(range(self.ndim))
+    return (0, *range(2, self.ndim), 1) if fitting else _by_strides(self)
 
 
-def _check_order(x: Tensor, strides, formats) -> None:
-    if formats is not True and not (isinstance(formats, list) and formats):
-        raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
-    fitting = formats is not True and [f for f in formats if x.is_contiguous(memory_format=f)]
-    several = len(fitting) != 1 if formats is not True else len(set(strides)) < x.ndim
-    if several:
-        raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+def _has_several_orders(x: Tensor) -> bool:
+    strides = x.stride()
+    return len(set(strides)) < x.ndim or 1 in x.shape or (0 in strides and x.ndim > 1) or not x.numel()
+
+
+def _by_strides(x: Tensor) -> tuple[int, ...]:
+    """Dimensions of falling strides. One of stride 0 has no place of its own: it moves only where others move past it."""
+    strides, order = x.stride(), list(range(x.ndim))
+    for end in range(x.ndim - 2, -1, -1):
+        at = end
+        for place in range(end + 1, x.ndim):
+            outer, inner = strides[order[at]], strides[order[place]]
+            if outer == 0 or inner == 0:
+                continue
+            if outer > inner or outer == inner and x.shape[order[at]] >= x.shape[order[place]]:
+                break
+            order[at], order[place] = order[place], order[at]
+            at = place
+    return tuple(order)
 
 
 @function(None, method=True)

@@ -64,13 +64,14 @@ class Generator(sampling.Generator):
         """The state as a uint8 tensor."""
         return from_array(self.get_state_array(), dtypes.uint8)
 
-    def set_state(self, new_state: Tensor) -> None:
-        """Continue from ``new_state``. Raises TypeError unless it is a uint8 tensor, RuntimeError for a wrong size."""
+    def set_state(self, new_state: Tensor) -> Generator:
+        """Continue from ``new_state``, and give the generator itself. Raises TypeError unless it is a uint8 tensor, RuntimeError for a wrong size."""
         if not isinstance(new_state, Tensor):
             raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
         if new_state.dtype is not dtypes.uint8:
             raise TypeError("RNG state must be a torch.ByteTensor")
         self.set_state_array(np.array(new_state._array()))
+        return self
 
     def clone_state(self) -> Generator:
         """A new generator that continues exactly as this one would."""
@@ -129,8 +130,11 @@ def drawn_like(input: Tensor, draw) -> np.ndarray:
 
 def write(target: Tensor, values: np.ndarray) -> Tensor:
     """Write values drawn in memory order into ``target``: at once, unless an instruction on its memory is pending."""
-    order = memory_order(target)
-    values = values.reshape([target.shape[d] for d in order]).transpose(np.argsort(order).tolist() if order else None)
+    if target.is_contiguous():
+        values = values.reshape(target.shape)
+    else:
+        order = memory_order(target)
+        values = values.reshape([target.shape[d] for d in order]).transpose(np.argsort(order).tolist() if order else None)
     values = narrow(values, target.dtype)
     storage = target._storage
     if storage.buffer is not None and storage.epoch != _window.current.epoch:
@@ -148,7 +152,10 @@ def _draw_into(name: str, target: Tensor, draw) -> Tensor:
     check_writable(name, target, state.enabled)
     if state.enabled and target._spec.requires_grad:
         target.zero_()  # no change of the old values is felt any more, as here
-    return target if target.is_meta else write(target, draw(tuple(target.shape[d] for d in memory_order(target))))
+    if target.is_meta:
+        return target
+    shape = tuple(target.shape)
+    return write(target, draw(shape if target.is_contiguous() else tuple([shape[d] for d in memory_order(target)])))
 
 
 def _fresh(name: str, size, draw, dtype, out, layout, device, pin_memory, requires_grad) -> Tensor:
