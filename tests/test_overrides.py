@@ -255,6 +255,8 @@ def test_helpers(lib):
     assert o.is_tensor_method_or_property(lib.Tensor.add) and not o.is_tensor_method_or_property(lib.nn.functional.linear)
     assert o.handle_torch_function(lib.add, (duck,), duck, 1)[0] == "add"
     assert o.resolve_name(lib.nn.functional.linear) == "torch.nn.functional.linear"
+    assert o.wrap_torch_function(lambda x, scale: (x,))(lambda x, scale: x * scale)(plain, scale=3).item() == 3
+    assert o.wrap_torch_function(lambda x: (x,))(repr)(duck)[0] == "repr"
     assert lib.nn.functional.linear in o.get_testing_overrides()
     assert o.get_testing_overrides()[lib.matmul](1, 2) == -1
 

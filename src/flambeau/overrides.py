@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import inspect
 from collections.abc import Callable, Iterable
 from typing import Any
@@ -12,7 +13,8 @@ from .ops.overrides import TorchFunctionMode, _overriding, modes, offer, operato
 from .tensor import Tensor
 
 __all__ = ["BaseTorchFunctionMode", "TorchFunctionMode", "get_ignored_functions", "get_overridable_functions", "get_testing_overrides",
-           "handle_torch_function", "has_torch_function", "is_tensor_like", "is_tensor_method_or_property", "resolve_name"]
+           "handle_torch_function", "has_torch_function", "is_tensor_like", "is_tensor_method_or_property", "resolve_name",
+           "wrap_torch_function"]
 
 
 class BaseTorchFunctionMode(TorchFunctionMode):
@@ -39,6 +41,25 @@ def has_torch_function_variadic(*arguments: Any) -> bool:
 def handle_torch_function(public_api: Callable, relevant_args: Iterable[Any], *args: Any, **kwargs: Any) -> Any:
     """The result of ``public_api(*args, **kwargs)`` as the arguments' classes or a mode define it."""
     return offer(public_api, args, kwargs)
+
+
+def wrap_torch_function(dispatcher: Callable) -> Callable:
+    """Decorator: a function that the classes of some of its arguments can take over.
+
+    ``dispatcher``, called with the same arguments, gives those whose ``__torch_function__`` is asked.
+    """
+
+    def wrap(func: Callable) -> Callable:
+        @functools.wraps(func)
+        def wrapped(*args: Any, **kwargs: Any) -> Any:
+            relevant = dispatcher(*args, **kwargs)
+            if has_torch_function(relevant):
+                return handle_torch_function(wrapped, relevant, *args, **kwargs)
+            return func(*args, **kwargs)
+
+        return wrapped
+
+    return wrap
 
 
 def is_tensor_like(inp: Any) -> bool:

@@ -36,6 +36,7 @@ def test_a_masked_sum_is_the_sum_of_what_is_left():
     x, mask = fl.from_numpy(X), fl.from_numpy(MASK)
     assert fl.masked.sum(x, mask=mask).item() == X[MASK].sum()
     assert fl.masked.mean(x, mask=mask).item() == pytest.approx(X[MASK].mean())
+    assert fl.masked._ops.sum is fl.masked.sum  # as PyTorch's documentation writes it
     assert fl.masked.var(x, mask=mask).item() == pytest.approx(X[MASK].var(ddof=1))
 
 

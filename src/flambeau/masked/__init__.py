@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
-from .ops.registry import NAMESPACES
+from ..ops.registry import NAMESPACES
+from . import _ops
 
 globals().update(NAMESPACES.get("masked", {}))
