@@ -165,7 +165,9 @@ def run(side: str, args: argparse.Namespace) -> dict[str, Any]:
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser = argparse.ArgumentParser(
+        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
     parser.add_argument("--cases", default=".", help='regular expression over "file.name"')
     parser.add_argument("--messages", action="store_true", help="compare the texts of exceptions")
     parser.add_argument("--chains", type=int, default=0, help="how many random chains")

@@ -12,7 +12,7 @@ torch = pytest.importorskip("torch")
 
 
 def values(result):
-    if isinstance(result, tuple):
+    if isinstance(result, (tuple, list)):
         return [values(r) for r in result]
     return result.tolist()
 
@@ -25,6 +25,15 @@ def values(result):
         ("jacobian", lambda m, f: f(lambda a: (a * a * a, a * 2), m.tensor(1.0))),
         ("hessian", lambda m, f: f(lambda a: (a * a * a).sum(), m.tensor([1.0, 2.0]))),
         ("hessian", lambda m, f: f(lambda a, b: (a * a * b).sum(), (m.tensor([1.0, 2.0]), m.tensor([3.0, 4.0])))),
+        ("jacobian", lambda m, f: f(lambda a: (a * a, a.sum()), m.tensor([1.0, 2.0]), vectorize=True, strategy="forward-mode")),
+        ("jacobian", lambda m, f: f(m.mul, (m.ones(2), m.arange(2.0)), vectorize=True, strategy="forward-mode")),
+        ("hessian", lambda m, f: f(lambda a: a.prod(), m.ones(3), vectorize=True, outer_jacobian_strategy="forward-mode")),
+        (
+            "hessian",
+            lambda m, f: f(
+                lambda a, b: (a * b).prod(), (m.ones(2), m.ones(1)), vectorize=True, outer_jacobian_strategy="forward-mode"
+            ),
+        ),
         ("vjp", lambda m, f: f(lambda a: a * a, m.tensor([1.0, 2.0]), m.tensor([1.0, 10.0]))),
         ("jvp", lambda m, f: f(lambda a: a * a, m.tensor([1.0, 2.0]), m.tensor([1.0, 10.0]))),
         ("hvp", lambda m, f: f(lambda a: (a * a * a).sum(), m.tensor([1.0, 2.0]), m.tensor([1.0, 10.0]))),
@@ -35,6 +44,12 @@ def test_same_as_pytorch(name, call):
     found = call(flambeau, getattr(ours, name))
     expected = call(torch, getattr(torch.autograd.functional, name))
     assert values(found) == values(expected)
+
+
+def test_forward_mode_needs_vectorize_and_is_not_strict():
+    for options in ({}, {"strict": True, "vectorize": True}):
+        with pytest.raises(NotImplementedError):
+            ours.jacobian(lambda a: a * 2, flambeau.ones(2), strategy="forward-mode", **options)
 
 
 def test_strict_refuses_independence():

@@ -36,6 +36,10 @@ def cube(x):
         lambda f, x: f.grad(lambda d: (d["a"] * d["b"]).sum())({"a": x, "b": x * 2}),
         lambda f, x: f.grad(lambda a, b: (a * b).sum(), argnums=(0, 1))(x, x * 3),
         lambda f, x: f.grad(lambda a: (a.sum(), a * 2), has_aux=True)(x),
+        lambda f, x: f.vmap(lambda y: y.max(0))(x.outer(x)),
+        lambda f, x: f.vmap(lambda y: y.sort(descending=True))(x.outer(x)).values,
+        lambda f, x: f.jvp(lambda y: y.max(0), (x,), (x,))[1].values,
+        lambda f, x: f.vmap(f.grad(lambda y: y.t().reshape(-1)[0] ** 2))(x.view(1, 2, 1).expand(2, 2, 2)),
     ],
 )
 def test_same_as_pytorch(call):

@@ -53,3 +53,26 @@ def test_logsumexp_of_infinities():
     check(lambda m, x: m.logsumexp(x, 1), rows, grad=1)
     check(lambda m, x: m.logsumexp(x, 0), np.zeros((0, 3), np.float32))
     check(lambda m, x: m.logsumexp(x, 0), np.arange(4))
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize("requires_grad", [False, True])
+def test_halves_give_the_dtype_that_is_asked_for(dtype, requires_grad):
+    torch = pytest.importorskip("torch")
+    functions = [
+        lambda m, x: x.softmax(1, dtype=m.float32),
+        lambda m, x: m.nn.functional.log_softmax(x, 0, dtype=m.float32),
+        lambda m, x: x.mean(1, dtype=m.float32),
+        lambda m, x: x.nansum(dtype=m.float32),
+        lambda m, x: m.linalg.vector_norm(x, dtype=m.float32),
+    ]
+    for function in functions:
+        found = []
+        for m in (flambeau, torch):
+            x = m.tensor([[0.5, 1.5], [-2.0, 3.0]], dtype=getattr(m, dtype), requires_grad=requires_grad)
+            y = function(m, x)
+            assert y.dtype is m.float32
+            if requires_grad:
+                y.sum().backward()
+            found.append(y.flatten().tolist() + (x.grad.flatten().tolist() if requires_grad else []))
+        assert found[0] == pytest.approx(found[1], rel=2e-2, abs=1e-3)

@@ -606,7 +606,7 @@ def checkpoint_like():
             return (None, *[t.grad for t in inputs])
 
     x, w = randn(3), randn(3, seed=1)
-    y = Checkpoint.apply(lambda a, b: (a * b.sin()), x, w)
+    y = Checkpoint.apply(lambda a, b: a * b.sin(), x, w)
     y.sum().backward()
     return x.grad, w.grad
 
@@ -728,7 +728,11 @@ def forward_mode():
     x, y, t = randn(3, grad=False), randn(3, seed=1, grad=False), randn(3, seed=2, grad=False)
     results = []
     with fw.dual_level():
-        for pair in [(fw.make_dual(x, t), y), (x, fw.make_dual(y, t)), (fw.make_dual(x, t), fw.make_dual(y, t))]:
+        for pair in [
+            (fw.make_dual(x, t), y),
+            (x, fw.make_dual(y, t)),
+            (fw.make_dual(x, t), fw.make_dual(y, t)),
+        ]:
             results.append(attempt(lambda pair=pair: [tuple(fw.unpack_dual(o)) for o in F.apply(*pair, 2.0)]))
     return results, seen
 
@@ -816,7 +820,11 @@ def gradient_checked():
     return [
         attempt(lambda: torch.autograd.gradcheck(_Square.apply, (x,))),
         attempt(lambda: torch.autograd.gradgradcheck(_Square.apply, (x,))),
-        attempt(lambda: torch.autograd.gradcheck(_SetupCube.apply, (x,), check_forward_ad=True, check_batched_grad=True)),
+        attempt(
+            lambda: torch.autograd.gradcheck(
+                _SetupCube.apply, (x,), check_forward_ad=True, check_batched_grad=True
+            )
+        ),
         attempt(lambda: torch.autograd.gradcheck(lambda t: t.detach() * t, (x,))),
         attempt(lambda: torch.autograd.gradcheck(lambda t: t.detach() * t, (x,), raise_exception=False)),
         attempt(lambda: torch.autograd.gradcheck(lambda t: t.float(), (x,))),
@@ -825,15 +833,31 @@ def gradient_checked():
         attempt(lambda: torch.autograd.gradcheck(lambda t: t * 2, (x,), fast_mode=True)),
         attempt(lambda: torch.autograd.gradcheck(lambda t: (t * 1j).abs(), (x,))),
         attempt(lambda: torch.autograd.gradcheck(lambda t: t * 1j, (x,))),
-        attempt(lambda: torch.autograd.gradcheck(lambda t: t.sum() * 3j, (torch.view_as_complex(randn(3, 2)).detach().requires_grad_(),))),
+        attempt(
+            lambda: torch.autograd.gradcheck(
+                lambda t: t.sum() * 3j, (torch.view_as_complex(randn(3, 2)).detach().requires_grad_(),)
+            )
+        ),
         attempt(lambda: torch.autograd.gradcheck(lambda t: (t, 3), (x,))),
         attempt(lambda: torch.autograd.gradcheck(lambda t: t > 0, (x,))),
         attempt(lambda: torch.autograd.gradcheck(lambda t: torch.nn.functional.dropout(t, 0.5), (x,))),
-        attempt(lambda: torch.autograd.gradcheck(lambda t: t.expand(2, 3), (x[:1].detach().expand(3).requires_grad_(),))),
+        attempt(
+            lambda: torch.autograd.gradcheck(
+                lambda t: t.expand(2, 3), (x[:1].detach().expand(3).requires_grad_(),)
+            )
+        ),
         attempt(lambda: torch.autograd.gradgradcheck(lambda t: t.relu(), (x,), check_fwd_over_rev=True)),
-        attempt(lambda: torch.autograd.gradgradcheck(lambda t: t**2, (x,), (randn(3, seed=3),), gen_non_contig_grad_outputs=True)),
+        attempt(
+            lambda: torch.autograd.gradgradcheck(
+                lambda t: t**2, (x,), (randn(3, seed=3),), gen_non_contig_grad_outputs=True
+            )
+        ),
         attempt(lambda: torch.autograd.gradcheck(lambda t: t**2, x, eps=1e-4, atol=1e-3)),
-        attempt(lambda: torch.autograd.gradcheck(lambda t: t**2, (x,), check_undefined_grad=False, nondet_tol=1e-9)),
+        attempt(
+            lambda: torch.autograd.gradcheck(
+                lambda t: t**2, (x,), check_undefined_grad=False, nondet_tol=1e-9
+            )
+        ),
     ]
 
 

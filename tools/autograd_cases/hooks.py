@@ -236,7 +236,11 @@ def multi_grad_hooks():
         log = []
         xs = [randn(3, seed=i) for i in range(3)]
         ys = [x * (i + 1) for i, x in enumerate(xs)]
-        show = (lambda gs: [g if g is None else g.clone() for g in gs]) if mode == "all" else (lambda g: g.clone())
+        show = (
+            (lambda gs: [g if g is None else g.clone() for g in gs])
+            if mode == "all"
+            else (lambda g: g.clone())
+        )
         handle = torch.autograd.graph.register_multi_grad_hook(ys, lambda gs: log.append(show(gs)), mode=mode)
         use(ys).backward(retain_graph=True)
         use(ys).backward(retain_graph=True)
@@ -377,7 +381,11 @@ def saved_tensors_hooks():
         loss.backward()
         return x.grad, [p.grad for p in net.parameters()]
 
-    return {n: attempt(f) for n, f in list(locals().items()) if n not in ("disable_saved_tensors_hooks", "save_on_cpu", "hooks")}
+    return {
+        n: attempt(f)
+        for n, f in list(locals().items())
+        if n not in ("disable_saved_tensors_hooks", "save_on_cpu", "hooks")
+    }
 
 
 def allowed_mutation():
@@ -418,7 +426,9 @@ def allowed_mutation():
             a[0].zero_()
             return grad(y, x)
 
-    return {name: attempt(f) for name, f in list(locals().items()) if name != "allow_mutation_on_saved_tensors"}
+    return {
+        name: attempt(f) for name, f in list(locals().items()) if name != "allow_mutation_on_saved_tensors"
+    }
 
 
 def edges():
@@ -474,7 +484,9 @@ def edges():
         (y * y).sum().backward(inputs=[get_gradient_edge(x)])
         return x.grad
 
-    return {n: attempt(f) for n, f in list(locals().items()) if n not in ("GradientEdge", "get_gradient_edge")}
+    return {
+        n: attempt(f) for n, f in list(locals().items()) if n not in ("GradientEdge", "get_gradient_edge")
+    }
 
 
 def nodes():
@@ -491,7 +503,9 @@ def nodes():
         "views": lambda: x.view(3, 1).t().expand(2, 3)[0].unsqueeze(0).squeeze().reshape(3).sum(),
         "matmul": lambda: (torch.ones(2, 3, dtype=torch.float64) @ x + torch.outer(x, w)[0, :2]).sum(),
         "linear": lambda: torch.nn.functional.linear(x[None], w[None], x[:1]),
-        "losses": lambda: torch.nn.functional.cross_entropy(x[None], torch.tensor([1])) + torch.nn.functional.mse_loss(x, w),
+        "losses": lambda: (
+            torch.nn.functional.cross_entropy(x[None], torch.tensor([1])) + torch.nn.functional.mse_loss(x, w)
+        ),
         "cat": lambda: torch.cat([x, w]).sum() + torch.stack([x, w]).prod(),
         "write": lambda: _write(x, w),
         "activation": lambda: torch.nn.functional.gelu(torch.relu(x)).softmax(0).max(),
@@ -501,18 +515,32 @@ def nodes():
         "where": lambda: torch.where(x > 0, x, w).clamp(0, 1).abs().neg().pow(2).var(),
         "cast": lambda: x.float().double().sum() + x.clone().sum() + x.contiguous().sum(),
         "rsub": lambda: (1 - x).reciprocal().rsqrt().pow(w).sum(),
-        "max": lambda: x.max() + x.max(0)[0] + torch.maximum(x, w).sum() + x.amax() + x.cumsum(0)[0] + x.logsumexp(0),
+        "max": lambda: (
+            x.max() + x.max(0)[0] + torch.maximum(x, w).sum() + x.amax() + x.cumsum(0)[0] + x.logsumexp(0)
+        ),
         "einsum": lambda: torch.einsum("i,i->", x, w) + torch.dot(x, w) + x @ w,
         "embedding": lambda: torch.nn.functional.embedding(torch.tensor([0, 1]), x.view(3, 1)).sum(),
         "dropout": lambda: torch.nn.functional.dropout(x, 0.5).sum() + torch.nn.functional.softplus(x).sum(),
         "batch_norm": lambda: torch.nn.functional.batch_norm(x.view(3, 1), None, None, training=True).sum(),
-        "pool": lambda: torch.nn.functional.max_pool1d(x[None, None], 2).sum() + torch.nn.functional.avg_pool1d(w[None, None], 2).sum(),
+        "pool": lambda: (
+            torch.nn.functional.max_pool1d(x[None, None], 2).sum()
+            + torch.nn.functional.avg_pool1d(w[None, None], 2).sum()
+        ),
         "attention": lambda: torch.nn.functional.scaled_dot_product_attention(*[x.view(1, 3, 1)] * 3).sum(),
         "bce": lambda: torch.nn.functional.binary_cross_entropy_with_logits(x, w.sigmoid()),
         "log_softmax": lambda: torch.nn.functional.nll_loss(x[None].log_softmax(1), torch.tensor([0])),
-        "split": lambda: sum(p.sum() for p in x.split(2)) + sum(p.sum() for p in x.unbind()) + x.flip(0).roll(1).sum(),
-        "permute": lambda: x.view(1, 3, 1).permute(1, 0, 2).transpose(0, 1).flatten().tril().sum() if False else x.view(1, 3).mT.sum(),
-        "baddbmm": lambda: torch.bmm(x.view(1, 3, 1), w.view(1, 1, 3)).sum() + torch.addmm(x, w.view(1, 3).t(), x.view(1, 3)).sum(),
+        "split": lambda: (
+            sum(p.sum() for p in x.split(2)) + sum(p.sum() for p in x.unbind()) + x.flip(0).roll(1).sum()
+        ),
+        "permute": lambda: (
+            x.view(1, 3, 1).permute(1, 0, 2).transpose(0, 1).flatten().tril().sum()
+            if False
+            else x.view(1, 3).mT.sum()
+        ),
+        "baddbmm": lambda: (
+            torch.bmm(x.view(1, 3, 1), w.view(1, 1, 3)).sum()
+            + torch.addmm(x, w.view(1, 3).t(), x.view(1, 3)).sum()
+        ),
     }
     return {name: attempt(lambda f=f: tree(f().grad_fn)) for name, f in programs.items()}
 
@@ -544,7 +572,9 @@ def node_attributes():
         "accumulate": attempt(lambda: (x * 1).grad_fn.next_functions[0][0].variable is x),
         "accumulate_name": attempt(lambda: (x * 1).grad_fn.next_functions[0][0].name()),
         "accumulate_class": attempt(lambda: type((x * 1).grad_fn.next_functions[0][0]).__name__),
-        "accumulate_same": attempt(lambda: (x * 1).grad_fn.next_functions[0][0] is (x * 2).grad_fn.next_functions[0][0]),
+        "accumulate_same": attempt(
+            lambda: (x * 1).grad_fn.next_functions[0][0] is (x * 2).grad_fn.next_functions[0][0]
+        ),
         "next": [[name_of(n), i] for n, i in (x * w).grad_fn.next_functions],
         "none": [[name_of(n), i] for n, i in (x * 3).grad_fn.next_functions],
         "none_tensor": [[name_of(n), i] for n, i in (x * w.detach()).grad_fn.next_functions],
@@ -633,11 +663,15 @@ def grad_modes():
         log.append(torch.is_grad_enabled())
     log.append(torch.is_grad_enabled())
     with torch.no_grad():
-        log.append([torch.nn.Parameter(torch.ones(2)).requires_grad, torch.ones(2, requires_grad=True).requires_grad])
+        log.append(
+            [torch.nn.Parameter(torch.ones(2)).requires_grad, torch.ones(2, requires_grad=True).requires_grad]
+        )
         log.append(torch.zeros(2).requires_grad_().requires_grad)
         log.append((x[0].requires_grad, x.view(3, 1).requires_grad, x.detach().requires_grad))
     log.append([repr(torch.no_grad()).split(" object")[0], torch.autograd.no_grad is torch.no_grad])
-    log.append(torch.set_grad_enabled(True).prev if hasattr(torch.set_grad_enabled(True), "prev") else "no prev")
+    log.append(
+        torch.set_grad_enabled(True).prev if hasattr(torch.set_grad_enabled(True), "prev") else "no prev"
+    )
 
     async def coroutine():
         return torch.is_grad_enabled()
@@ -696,7 +730,9 @@ def anomaly():
                     (x.sqrt() * 0).sum().backward()
             except RuntimeError:
                 pass
-        return ["forward_trace" in str(w.message) or "Traceback of forward call" in str(w.message) for w in caught]
+        return [
+            "forward_trace" in str(w.message) or "Traceback of forward call" in str(w.message) for w in caught
+        ]
 
     def function_name():
         class Bad(torch.autograd.Function):
@@ -759,7 +795,12 @@ def logging_of_the_graph():
 
     x = torch.ones(3)
     increment_version(x)
-    return x._version, isinstance((randn(2) * 1).grad_fn, Node), attempt(lambda: increment_version([x, x])), x._version
+    return (
+        x._version,
+        isinstance((randn(2) * 1).grad_fn, Node),
+        attempt(lambda: increment_version([x, x])),
+        x._version,
+    )
 
 
 def no_grad_in_hooks():

@@ -120,7 +120,13 @@ def _base_write(view, write):
     before = shown.exp().sum()
     write(base)
     loss = (shown * 3).sin().sum() + (base * 2).cos().sum()
-    return [base, shown, name_of(shown.grad_fn), attempt(lambda: grad(loss, x, retain_graph=True)), attempt(lambda: grad(before, x))]
+    return [
+        base,
+        shown,
+        name_of(shown.grad_fn),
+        attempt(lambda: grad(loss, x, retain_graph=True)),
+        attempt(lambda: grad(before, x)),
+    ]
 
 
 def base_without_grad_then_write_with_grad():
@@ -137,7 +143,13 @@ def _join_graph(view):
     other = base[0]
     shown.mul_(w)
     facts = [base.requires_grad, shown.requires_grad, other.requires_grad, name_of(other.grad_fn)]
-    return [facts, base, shown, other, attempt(lambda: grad((base**2).sum() + other.sum() + (shown**3).sum(), w))]
+    return [
+        facts,
+        base,
+        shown,
+        other,
+        attempt(lambda: grad((base**2).sum() + other.sum() + (shown**3).sum(), w)),
+    ]
 
 
 def leaf_views_and_writes():
@@ -262,7 +274,9 @@ def multi_views():
         def read(make=make):
             x = randn(4, 4)
             parts = make(x * 1)
-            return [name_of(p.grad_fn) for p in parts], grad(sum((p**2).sum() * i for i, p in enumerate(parts, 1)), x)
+            return [name_of(p.grad_fn) for p in parts], grad(
+                sum((p**2).sum() * i for i, p in enumerate(parts, 1)), x
+            )
 
         def no_grad(make=make):
             x = randn(4, 4)
@@ -358,7 +372,7 @@ def inference_tensors():
         return x
 
     def view_of_leaf_written_outside():
-        x = (randn(3) * 1)
+        x = randn(3) * 1
         with torch.inference_mode():
             v = x[1:]
         v.add_(1)
@@ -512,7 +526,16 @@ def indexing_reads():
             y[index] = w
             return y, grad(y.pow(2).sum(), w)
 
-        tests = (read, write_number, write_tensor, write_itself, augmented, write_wrong_shape, write_float32, plain_joins_graph)
+        tests = (
+            read,
+            write_number,
+            write_tensor,
+            write_itself,
+            augmented,
+            write_wrong_shape,
+            write_float32,
+            plain_joins_graph,
+        )
         results[name] = [attempt(f) for f in tests]
     return results
 
@@ -905,7 +928,12 @@ def backward_arguments():
     def grad_batched_several():
         x, w = randn(3), randn(3, seed=1)
         y = (x * w, (x @ w))
-        return grad(y, (x, w), (torch.eye(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64)), is_grads_batched=True)
+        return grad(
+            y,
+            (x, w),
+            (torch.eye(3, dtype=torch.float64), torch.ones(3, dtype=torch.float64)),
+            is_grads_batched=True,
+        )
 
     def grad_batched_wrong():
         x = randn(3)
@@ -913,7 +941,9 @@ def backward_arguments():
 
     def grad_batched_unused():
         x, w = randn(3), randn(3)
-        return grad(x * x, (x, w), torch.eye(3, dtype=torch.float64), is_grads_batched=True, allow_unused=True)
+        return grad(
+            x * x, (x, w), torch.eye(3, dtype=torch.float64), is_grads_batched=True, allow_unused=True
+        )
 
     def grad_freed():
         x = randn(3)
@@ -1025,14 +1055,18 @@ def higher_derivatives():
         "einsum": lambda x: torch.einsum("i,j,k->", x, x, x.sin()),
         "silu": lambda x: torch.nn.functional.silu(x).prod(),
         "softplus": lambda x: torch.nn.functional.softplus(x).prod(),
-        "cholesky": lambda x: torch.linalg.cholesky(x.view(2, 2) @ x.view(2, 2).T + torch.eye(2)).pow(2).prod(),
+        "cholesky": lambda x: (
+            torch.linalg.cholesky(x.view(2, 2) @ x.view(2, 2).T + torch.eye(2)).pow(2).prod()
+        ),
         "eigvalsh": lambda x: torch.linalg.eigvalsh(x.view(2, 2) + x.view(2, 2).T)[0],
         "solve": lambda x: torch.linalg.solve(x.view(2, 2) + 3 * torch.eye(2), x[:2]).sum(),
         "index": lambda x: (x[torch.tensor([0, 0, 1])] * x[1]).prod(),
         "mse": lambda x: torch.nn.functional.mse_loss(x.sin(), x.exp()),
         "huber": lambda x: torch.nn.functional.huber_loss(x**3, x),
         "bce": lambda x: torch.nn.functional.binary_cross_entropy_with_logits(x**2, x.sigmoid()),
-        "attention": lambda x: torch.nn.functional.scaled_dot_product_attention(*[x.view(1, 2, 2)] * 3).prod(),
+        "attention": lambda x: torch.nn.functional.scaled_dot_product_attention(
+            *[x.view(1, 2, 2)] * 3
+        ).prod(),
     }
     return {name: attempt(lambda f=f: _three_times(f)) for name, f in functions.items()}
 
@@ -1097,7 +1131,11 @@ def complex_views():
         x = randn(3, 2)
         z = torch.view_as_complex(x * 1)
         result = f(z)
-        loss = z.abs().pow(2).sum() + (result * result.conj()).real.sum() if torch.is_tensor(result) else z.abs().sum()
+        loss = (
+            z.abs().pow(2).sum() + (result * result.conj()).real.sum()
+            if torch.is_tensor(result)
+            else z.abs().sum()
+        )
         return z, result, attempt(lambda: grad(loss, x))
 
     cases = {
@@ -1223,8 +1261,16 @@ def dtypes_mixed_in_place():
         write(y, w)
         return y, grad(y.abs().sum(), (x, w))
 
-    kinds = {"32_64": (torch.float32, torch.float64), "16_32": (torch.float16, torch.float32), "b_32": (torch.bfloat16, torch.float32)}
-    kinds |= {"c_r": (torch.complex128, torch.float64), "64_32": (torch.float64, torch.float32), "r_c": (torch.float64, torch.complex128)}
+    kinds = {
+        "32_64": (torch.float32, torch.float64),
+        "16_32": (torch.float16, torch.float32),
+        "b_32": (torch.bfloat16, torch.float32),
+    }
+    kinds |= {
+        "c_r": (torch.complex128, torch.float64),
+        "64_32": (torch.float64, torch.float32),
+        "r_c": (torch.float64, torch.complex128),
+    }
     writes = {
         "mul": lambda y, w: y.mul_(w),
         "div": lambda y, w: y.div_(w),
@@ -1236,4 +1282,8 @@ def dtypes_mixed_in_place():
         "add_view": lambda y, w: y[1:].add_(w[:2]),
         "atan2": lambda y, w: y.atan2_(w),
     }
-    return {(k, n): attempt(lambda a=a, b=b, f=f: run(a, b, f)) for k, (a, b) in kinds.items() for n, f in writes.items()}
+    return {
+        (k, n): attempt(lambda a=a, b=b, f=f: run(a, b, f))
+        for k, (a, b) in kinds.items()
+        for n, f in writes.items()
+    }

@@ -43,12 +43,14 @@ def jacobian(
 ):
     """The Jacobian of ``func`` at ``inputs``: a tensor of shape ``output.shape + input.shape`` for each pair.
 
-    ``vectorize`` only concerns speed and changes nothing here. ``strategy="forward-mode"`` is not supported yet.
+    ``vectorize`` only concerns speed in ``"reverse-mode"``; ``strategy="forward-mode"``, for functions with more results than
+    inputs, requires it, and sends all directions forward at once.
     """
-    if strategy != "reverse-mode":
-        if strategy != "forward-mode":
-            raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
-        raise NotImplementedError('flambeau: jacobian: argument strategy="forward-mode" is not supported yet')
+    _check_strategy("jacobian", strategy, strict, vectorize)
+    if strategy == "forward-mode":
+        from ..func import jacfwd
+
+        return _forward("jacobian", func, inputs, create_graph, jacfwd)
     with enable_grad():
         single, values = _leaves(inputs, create_graph)
         one, outputs = _call("jacobian", func, values)
@@ -58,6 +60,34 @@ def jacobian(
     if one:
         return rows[0][0] if single else rows[0]
     return tuple(row[0] for row in rows) if single else tuple(rows)
+
+
+def _check_strategy(name: str, strategy: str, strict: bool, vectorize: bool) -> None:
+    if strategy not in ("forward-mode", "reverse-mode"):
+        raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
+    if strategy == "forward-mode" and strict:
+        raise NotImplementedError(f'{name}: strict=True and strategy="forward-mode" are not supported together')
+    if strategy == "forward-mode" and not vectorize:
+        raise NotImplementedError(f"{name}: forward mode is only implemented for `vectorize=True`.")
+    if strict and vectorize:
+        raise RuntimeError(f"{name}: `strict=True` and `vectorized=True` are not supported together")
+
+
+def _forward(name: str, func, inputs, create_graph: bool, transform):
+    """What a transformation of ``torch.func`` gives of ``func`` at all inputs."""
+    with enable_grad():
+        single, values = _leaves(inputs, create_graph)
+        one = True
+
+        def called(*values):
+            nonlocal one
+            one, outputs = _call(name, func, values)
+            return outputs
+
+        found = transform(called, tuple(range(len(values))))(*values)
+    rows = found if create_graph else [tuple(t.detach() for t in row) for row in found]
+    rows = tuple(row[0] for row in rows) if single else tuple(rows)
+    return rows[0] if one else rows
 
 
 def _rows(output: Tensor, values: tuple, create_graph: bool, strict: bool) -> tuple:
@@ -100,9 +130,17 @@ def hessian(
     outer_jacobian_strategy: str = "reverse-mode",
 ):
     """The Hessian of ``func``, which gives one number: a tensor of shape ``x.shape + y.shape`` for each pair of inputs."""
-    if outer_jacobian_strategy not in ("forward-mode", "reverse-mode"):
-        raise AssertionError('Expected strategy to be either "forward-mode" or "reverse-mode".')
+    _check_strategy("hessian", outer_jacobian_strategy, strict, vectorize)
     single = isinstance(inputs, Tensor)
+    if outer_jacobian_strategy == "forward-mode":
+        from ..func import grad as gradient_of
+        from ..func import jacfwd
+
+        def gradients(*values):
+            return gradient_of(lambda *x: _scalar("hessian", func(*x)), tuple(range(len(values))))(*values)
+
+        found = _forward("hessian", gradients, inputs, create_graph, jacfwd)
+        return found[0] if single else found
 
     def gradient(*values):
         result = _scalar("hessian", func(*values))

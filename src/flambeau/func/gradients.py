@@ -109,6 +109,8 @@ def _grad_and_value(func: Callable, argnums, has_aux: bool, args: tuple, kwargs:
         raise RuntimeError(f"Expected f(*args) to return a tensor with scalar output, got tensor with {result.ndim} dims. "
                            "Maybe you meant to "
                            "use the vjp or jacrev APIs instead?")  # fmt: skip
+    if result.is_complex():
+        raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {result.dtype}")
     others = outer and reaches_others([result], leaves)
     with enable_grad():
         one = result.detach().new_ones(())

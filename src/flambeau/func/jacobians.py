@@ -37,6 +37,8 @@ def jacrev(
         output, vjp_fn = found[:2]
         outputs, form = flatten(output)
         inputs, structure = flatten(chosen)
+        _require_real("jacrev", "outputs", outputs)
+        _require_real("jacrev", "inputs", inputs)
         rows = vmap(lambda *directions: flatten(vjp_fn(unflatten(directions, form)))[0], chunk_size=chunk_size)(
             *_basis(outputs)
         )
@@ -60,12 +62,14 @@ def jacfwd(
     def wrapped(*args):
         chosen = selected(argnums, args)
         inputs, structure = flatten(chosen)
+        _require_real("jacfwd", "inputs", inputs)
         kept: dict[str, Any] = {}
 
         def push(*directions):
             tangents = (unflatten(directions, structure),)
             found = jvp(lambda values: func(*replaced(argnums, args, values)), (chosen,), tangents, has_aux=has_aux)
             outputs, kept["form"] = flatten(found[1])
+            _require_real("jacfwd", "outputs", outputs)
             extra, kept["aux"] = flatten(found[2]) if has_aux else ([], None)
             kept["outputs"] = len(outputs)
             return [*outputs, *extra]
@@ -86,6 +90,14 @@ def jacfwd(
 def hessian(func: Callable, argnums: int | tuple[int, ...] = 0) -> Callable:
     """The function that gives the Hessian of ``func``: forward mode over reverse mode."""
     return jacfwd(jacrev(func, argnums), argnums)
+
+
+def _require_real(name: str, what: str, tensors: list[Tensor]) -> None:
+    for i, t in enumerate(tensors):
+        if t.is_complex():
+            raise RuntimeError(
+                f"{name}: Expected all {what} to be real but received complex tensor at flattened {what.removesuffix('s')} idx: {i}"
+            )
 
 
 def _basis(tensors: list[Tensor]) -> list[Tensor]:

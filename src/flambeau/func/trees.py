@@ -42,7 +42,7 @@ def _parts(tree: Any):
     """What rebuilds a node, and its children; None for a leaf."""
     if isinstance(tree, (dict, OrderedDict)) and type(tree) in (dict, OrderedDict, defaultdict):
         return (tuple(tree), getattr(tree, "default_factory", None)), list(tree.values())
-    if type(tree) in (tuple, list) or (isinstance(tree, tuple) and hasattr(tree, "_fields")):
+    if type(tree) in (tuple, list) or (isinstance(tree, tuple) and (hasattr(tree, "_fields") or hasattr(tree, "n_fields"))):
         return None, list(tree)
     return None
 

@@ -43,6 +43,10 @@ class DualTensor(Transformed):
         lambda self: self._primal._autograd, lambda self, value: setattr(self._primal, "_autograd", value)
     )
 
+    def __repr__(self, *, tensor_contents=None) -> str:
+        shown = repr(self._primal)
+        return shown if self._level in ended else f"{shown[:-1]}, tangent={self._tangent!r})"
+
     def requires_grad_(self, requires_grad: bool = True) -> Tensor:
         """Ask for gradients with respect to the primal."""
         self._primal.requires_grad_(requires_grad)
@@ -161,7 +165,7 @@ def push_forward(op: Operator, level: int, values):
         return made[0]
     if op.visible is not None:
         return op.shown(tuple(made))
-    return type(result)(*made) if hasattr(result, "_fields") else tuple(made)
+    return type(result)(*made) if hasattr(result, "_fields") else type(result)(made)
 
 
 def _tangents(op: Operator, values, pairs, outputs: list, single: bool) -> list:

@@ -180,7 +180,7 @@ def sum_to_shape(x, shape):
 def in_opmath(body):
     """``body`` computing in float32 where its arguments are float16 or bfloat16, as PyTorch's kernels do.
 
-    Results are rounded if what all of them promote to is a half too.
+    Results are rounded if what all of them promote to is a half too, and no argument asks for float32.
     """
 
     def wrapped(*values):
@@ -189,7 +189,7 @@ def in_opmath(body):
             return body(*values)
         result = body(*[_widen(v) for v in values])
         half = result_type_of(tensors)
-        if half not in _HALVES:
+        if half not in _HALVES or any(v is dtypes.float32 for v in values):
             return result
         if isinstance(result, Tensor):
             return result.to(half) if result.dtype is dtypes.float32 else result
