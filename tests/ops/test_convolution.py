@@ -153,3 +153,20 @@ def test_sixteen_bits_are_rounded_once(dtype):
 
 def test_bilinear_results_lie_in_memory_as_they_are_shown():
     assert F.bilinear(flambeau.ones(4, 3), flambeau.ones(4, 2), flambeau.ones(5, 3, 2)).is_contiguous()
+
+
+@pytest.mark.parametrize("number", [1, np.int64(1), True, 1.0])
+def test_kinds_of_numbers(number):
+    """A tensor counts as an int, too; what is refused leaves nothing behind."""
+    for numbers in ({"stride": number}, {"dilation": (number, 1)}, {"groups": number}):
+
+        def outcome(m):
+            x, weight = m.ones(1, 1, 4, 4), m.ones(1, 1, 2, 2)
+            try:
+                return m.nn.functional.conv2d(x, weight, **numbers).tolist()  # noqa: B023 - used at once
+            except TypeError:
+                return "refused"
+
+        assert outcome(flambeau) == outcome(torch), numbers
+    x, weight = flambeau.ones(1, 3, 4), flambeau.ones(3, 3, 3)
+    assert flambeau.nn.functional.conv_transpose1d(x, weight, groups=flambeau.tensor(1)).shape == (1, 3, 6)

@@ -186,3 +186,15 @@ def test_adaptive_means_of_regions_of_one_size(sizes):
     for theirs, ours in zip(*[f[:2] for f in found]):
         np.testing.assert_allclose(ours, theirs, rtol=1e-12, atol=1e-12)
     assert found[0][2] == found[1][2]
+
+
+@pytest.mark.parametrize("size", [2, (2, 2), True, 3.0, "2"])
+@pytest.mark.parametrize("name", ["max_pool2d", "avg_pool2d", "adaptive_avg_pool2d", "adaptive_max_pool2d", "unfold"])
+def test_kinds_of_sizes(name, size):
+    def outcome(m):
+        try:
+            return tuple(getattr(m.nn.functional, name)(m.ones(1, 3, 8, 8), size).shape)
+        except TypeError:
+            return "refused"
+
+    assert outcome(flambeau) == outcome(torch)

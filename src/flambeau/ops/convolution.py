@@ -18,6 +18,7 @@ from .memory_order import keeps_order
 from .operator import Operator, operator, publish
 from .registry import export, function
 from .reshaping import reshaped
+from .schema import argument as checked
 from .views import _expand
 
 
@@ -132,16 +133,15 @@ _output_with_bias, _transposed_with_bias = keeps_order(_output_with_bias, (4,)),
 
 def _per_dim(name: str, argument: str, value, n: int) -> tuple[int, ...]:
     """``value`` (an int, or one or ``n`` ints) for each of ``n`` dimensions."""
-    if isinstance(value, int) and not isinstance(value, bool):
+    if value.__class__ is int:
         return (value,) * n
-    if not isinstance(value, (tuple, list)) or not all(hasattr(v, "__index__") for v in value):
-        raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}")
+    value = checked(name, argument, "int[]", value)
     if len(value) == 1:
-        return (int(value[0]),) * n
+        return value * n
     if len(value) != n:
         raise RuntimeError(f"expected {argument} to be a single integer value or a list of {n} values to match the convolution "
                            f"dimensions, but got {argument}={list(value)}")
-    return tuple(int(v) for v in value)
+    return value
 
 
 def _check_operands(name: str, n: int, input, weight, bias) -> None:
@@ -150,6 +150,8 @@ def _check_operands(name: str, n: int, input, weight, bias) -> None:
             raise TypeError(f"{name}(): argument '{argument}' must be Tensor, not {type(x).__name__}")
     if weight.ndim != n + 2:
         raise RuntimeError(f"{name}: expected a weight with {n + 2} dimensions, but got weight of size {list(weight.shape)}")
+    if 0 in weight.shape[2:]:
+        raise RuntimeError(f"kernel size should be greater than zero, but got weight of size {list(weight.shape)}")
     if input.ndim not in (n + 1, n + 2):
         raise RuntimeError(f"Expected {n + 1}D (unbatched) or {n + 2}D (batched) input to {name}, but got input of size: "
                            f"{list(input.shape)}")
@@ -259,10 +261,10 @@ def _export(name: str, body, doc: str):
 def _declare(n: int):
     forward, backward = f"conv{n}d", f"conv_transpose{n}d"
 
-    def convolution(input, weight, bias=None, stride=1, padding=0, dilation=1, groups=1):
+    def convolution(input, weight, bias=None, stride=1, padding=0, dilation=1, groups: int = 1):
         return _convolve(forward, n, input, weight, bias, stride, padding, dilation, groups)
 
-    def transposed(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups=1, dilation=1):
+    def transposed(input, weight, bias=None, stride=1, padding=0, output_padding=0, groups: int = 1, dilation=1):
         return _convolve_transposed(backward, n, input, weight, bias, stride, padding, output_padding, groups, dilation)
 
     sizes = ", ".join("DHW"[3 - n:])
@@ -283,7 +285,7 @@ conv3d, conv_transpose3d = _declare(3)
 
 
 @function()
-def convolution(input, weight, bias, stride, padding, dilation, transposed, output_padding, groups):
+def convolution(input, weight, bias, stride, padding, dilation, transposed: bool, output_padding, groups: int):
     """Any of the convolutions, by the number of dimensions of ``weight``; every argument is given."""
     n = weight.ndim - 2
     if transposed:

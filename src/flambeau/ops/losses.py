@@ -200,6 +200,8 @@ def _check_classes(name: str, input, target, weight) -> None:
         raise ValueError(
             f"{name}(): expected a 0-dim target for an input of shape {list(input.shape)}, got {list(target.shape)}"
         )
+    if weight is not None and weight.dtype is not input.dtype:
+        raise RuntimeError(f"{name}(): expected weight of type {_printed(input.dtype)} but found {_printed(weight.dtype)}")
     _check_weight(name, input, weight)
 
 

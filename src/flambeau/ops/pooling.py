@@ -15,6 +15,7 @@ from .memory_order import in_order_of, keeps_order
 from .operator import Operator, publish
 from .registry import export, function
 from .reshaping import reshaped
+from .schema import argument as checked
 
 # -- primitives, on (batch, channels, *sizes) --------------------------------------------------------------------------------
 
@@ -146,13 +147,12 @@ _adaptive, _adaptive_spread = keeps_order(_adaptive, (4,)), keeps_order(_adaptiv
 
 def per_dim(name: str, argument: str, value, n: int) -> tuple[int, ...]:
     """``value`` (an int, or one or ``n`` ints) for each of ``n`` dimensions."""
-    if hasattr(value, "__index__"):
-        return (int(value),) * n
-    if not isinstance(value, (tuple, list)) or not all(hasattr(v, "__index__") for v in value):
-        raise TypeError(f"{name}(): argument '{argument}' must be tuple of ints, not {type(value).__name__}")
+    if value.__class__ is int:
+        return (value,) * n
+    value = checked(name, argument, "int[]", value)
     if len(value) not in (1, n):
         raise RuntimeError(f"{name}: {argument} must either be a single int, or a tuple of {n} ints, got {list(value)}")
-    return tuple(int(v) for v in value) * (n if len(value) == 1 else 1)
+    return value * (n if len(value) == 1 else 1)
 
 
 def batched(name: str, x, n: int) -> Tensor:
@@ -183,7 +183,7 @@ def _window(name: str, n: int, kernel, stride, padding, dilation, kind: str, **m
 def _planned(name: str, n: int, x: Tensor, kernel, stride, padding, dilation, ceil_mode, kind: str, more=()):
     """The plan of a pooling and the sizes of its result: worked out once for the same arguments."""
     if stride is not None:
-        stride = None if stride == () or stride == [] else _ints(name, "stride", stride, n)
+        stride = None if stride.__class__ in (tuple, list) and not stride else _ints(name, "stride", stride, n)
     kernel, padding, dilation = (_ints(name, argument, value, n) for argument, value in
                                  (("kernel_size", kernel), ("padding", padding), ("dilation", dilation)))
     return _plan_and_sizes(name, n, tuple(x.shape[1:]), kernel, stride, padding, dilation, bool(ceil_mode), kind, more)
@@ -240,14 +240,14 @@ def _max_family(n: int):
     With ``return_indices`` also the flat position of each value in the input plane, for ``max_unpool{n}d``.
     """
 
-    def plain(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+    def plain(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False):
         return _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)[0]
 
-    def functional(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    def functional(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False):
         both = _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         return both if return_indices else both[0]
 
-    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False, return_indices=False):
+    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False):
         return _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
 
     for namespace, exported, body in (("torch", name, plain), ("nn.functional", name, functional),
@@ -255,7 +255,7 @@ def _max_family(n: int):
         body.__name__, body.__doc__ = exported, doc
         function(namespace)(body)
     if n == 1:
-        def values_and_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode=False):
+        def values_and_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False):
             return with_indices(input, kernel_size, stride, padding, dilation, ceil_mode)
 
         function(name="max_pool1d_with_indices")(values_and_indices)
@@ -269,7 +269,7 @@ def _adaptive_sizes(name: str, value, n: int, x: Tensor) -> tuple[int, ...]:
     if isinstance(value, (tuple, list)) and len(value) != n:
         raise RuntimeError(f"{name}: output_size must be {n} values, got {list(value)}")
     given = value if isinstance(value, (tuple, list)) else (value,) * n
-    sizes = tuple(size if v is None else int(v) for v, size in zip(given, x.shape[2:]))
+    sizes = tuple(size if v is None else checked(name, "output_size", "int", v) for v, size in zip(given, x.shape[2:]))
     if min(sizes) < 0:
         raise RuntimeError(f"{name}: elements of output_size must be greater than or equal to 0, but received {list(sizes)}")
     return sizes
@@ -291,11 +291,11 @@ def _adaptive_max_family(n: int):
             raise refusal(name, x.dtype, "bic")
         return _like_input(_max(x, None, _adaptive_sizes(name, output_size, n, x)), x, input)
 
-    def functional(input, output_size, return_indices=False):
+    def functional(input, output_size, return_indices: bool = False):
         values, indices = both(input, output_size)
         return (values, indices) if return_indices else values
 
-    def with_indices(input, output_size, return_indices=False):
+    def with_indices(input, output_size, return_indices: bool = False):
         return both(input, output_size)
 
     for namespace, exported, body in (("nn.functional", name, functional), ("nn.functional", name + "_with_indices", with_indices)):
@@ -335,10 +335,10 @@ def _average_family(n: int):
     ``divisor_override`` (two and three dimensions) replaces the number of elements.
     """
 
-    def one(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True):
+    def one(input, kernel_size, stride=None, padding=0, ceil_mode: bool = False, count_include_pad: bool = True):
         return _average_pool(name, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, None)
 
-    def several(input, kernel_size, stride=None, padding=0, ceil_mode=False, count_include_pad=True, divisor_override=None):
+    def several(input, kernel_size, stride=None, padding=0, ceil_mode: bool = False, count_include_pad: bool = True, divisor_override=None):
         return _average_pool(name, n, input, kernel_size, stride, padding, ceil_mode, count_include_pad, divisor_override)
 
     body = one if n == 1 else several
@@ -378,7 +378,7 @@ for _n in (1, 2, 3):
 def _power_family(n: int, average):
     name = f"lp_pool{n}d"
 
-    def body(input, norm_type, kernel_size, stride=None, ceil_mode=False):
+    def body(input, norm_type, kernel_size, stride=None, ceil_mode: bool = False):
         size = count(per_dim(name, "kernel_size", kernel_size, n))
         mean = average(input.pow(norm_type), kernel_size, stride, 0, ceil_mode)
         return (mean.sign() * mean.abs().relu()).mul(size).pow(1.0 / norm_type)

@@ -14,6 +14,7 @@ from .operator import Operator, compile_function, operator
 from .overrides import _scalar_name
 from .registry import export
 from .reshaping import reshaped
+from .schema import NUMBERS, argument
 from .views import _expand, permute
 
 # In a signature, a factor of 1 is None and one of 0 is False: the body leaves them out, as PyTorch does, so that NaN in
@@ -50,10 +51,8 @@ class ScaledProduct(Operator):
     def _factor(self, name: str, value, input: Tensor):
         if value is _ONE or value is _ZERO or isinstance(value, Param):
             return value
-        if isinstance(value, Tensor) and not value.ndim:
-            value = value.item()
-        if not isinstance(value, (int, float, complex)):
-            raise TypeError(f"{self.name}(): argument '{name}' must be Number, not {type(value).__name__}")
+        if value.__class__ not in NUMBERS:
+            value = argument(self.name, name, "Scalar", value)
         if isinstance(value, complex) and not input.dtype.is_complex:
             raise RuntimeError(f"For non-complex input tensors, argument {name} must not be a complex number.")
         if isinstance(value, float) and input.dtype.category < 2:
