@@ -6,6 +6,7 @@ import math
 
 import numpy as np
 
+from . import native
 from .gaussian import libm, normal_pairs, unit_float32, unit_float64
 from .generator import Generator
 from .rounding import as_complex, cast, fma32, fma64
@@ -43,6 +44,8 @@ def uniform(
         if low != 0 or high != 1:
             values = fma32(values, float(np.float32(high) - np.float32(low)), low)
         values = cast(values, dtype)
+    if low == 0 and high == 1 and dtype in ("float32", "float64"):
+        return values.reshape(shape)  # they are drawn with the bits that the dtype has
     # The rounding to the dtype may reach the excluded bound: PyTorch then gives the lower one.
     first, end = cast(np.array([low, high], dtype=np.float64), dtype)
     values[values == end] = first
@@ -87,11 +90,17 @@ def log_normal(
     if not std > 0:
         raise RuntimeError(f"log_normal_ expects std > 0.0, but found std={std:g}")
     exponents = normal_pairs(generator, count(shape), mean, std)
+    return cast(_exp(exponents), dtype).reshape(shape)
+
+
+def _exp(exponents: np.ndarray) -> np.ndarray:
+    if native.available:
+        return native.mapped("exp", exponents)
     with np.errstate(over="ignore"):
         values = np.exp(exponents)
     finite = np.isfinite(values)  # Python's math.exp raises where C gives infinity
     values[finite] = libm(math.exp, exponents[finite])
-    return cast(values, dtype).reshape(shape)
+    return values
 
 
 def _check_uniform_bounds(low: float, high: float, dtype: str) -> None:

@@ -27,6 +27,8 @@ def cast(values: np.ndarray, dtype: str) -> np.ndarray:
 
     The 16-bit formats are reached through float32, as in PyTorch, so a float64 is rounded twice.
     """
+    if isinstance(values, np.ndarray) and values.dtype.name == dtype:
+        return values
     with np.errstate(over="ignore"):
         if dtype == "bfloat16":
             return to_bfloat16(np.asarray(values).astype(np.float32))
