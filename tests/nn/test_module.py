@@ -400,9 +400,12 @@ def test_setstate_completes_old_states(lib):
     assert list(old.state_dict()) == ["weight", "bias"]
 
 
-def test_share_memory_is_refused_by_name():
-    with pytest.raises(NotImplementedError, match="share_memory"):
-        flambeau.nn.Linear(1, 1).share_memory()
+def test_share_memory_moves_every_tensor(lib):
+    module = lib.nn.Sequential(lib.nn.Linear(1, 1), lib.nn.BatchNorm1d(1))
+    weight, before = module[0].weight, module(lib.ones(2, 1)).tolist()
+    assert module.share_memory() is module and module[0].weight is weight
+    assert all(tensor.is_shared() for tensor in (*module.parameters(), *module.buffers()))
+    assert module(lib.ones(2, 1)).tolist() == before
 
 
 def test_compile_changes_no_result(lib):

@@ -184,6 +184,8 @@ WRONG = [
     "nn.MultiheadAttention(8, 3)",
     "nn.MultiheadAttention(8, 2)(ones(4, 3, 6), ones(4, 3, 6), ones(4, 3, 6))",
     "nn.MultiheadAttention(8, 2)(ones(4, 3, 8), ones(4, 3, 8), ones(4, 3, 8), is_causal=True)",
+    "nn.MultiheadAttention(8, 2)(ones(4, 3, 8), ones(5, 3, 8), ones(4, 3, 8))",
+    "nn.MultiheadAttention(8, 2, kdim=5)(ones(4, 3, 8), ones(5, 3, 5), ones(4, 3, 8))",
     "nn.MultiheadAttention(8, 2)(ones(4, 3, 8), ones(4, 3, 8), ones(4, 3, 8), attn_mask=ones(5, 5))",
     "nn.MultiheadAttention(8, 2)(ones(4, 3, 8), ones(4, 3, 8), ones(4, 3, 8), attn_mask=ones(4, 4).int())",
     "nn.TransformerEncoderLayer(8, 2, activation='silu')",

@@ -553,8 +553,8 @@ class Module(HooksMixin, StateDictMixin):
         return self._apply(lambda t: t.bfloat16() if t.is_floating_point() else t)
 
     def share_memory(self) -> Module:
-        """Move the tensors to memory that other processes see. Not supported yet."""
-        raise NotImplementedError("flambeau: Module.share_memory is not supported yet")
+        """Move the tensors to memory that processes forked from this one share."""
+        return self._apply(lambda t: t.share_memory_())
 
     def compile(self, *args: Any, **kwargs: Any) -> None:
         """Accept PyTorch's request to compile, with any options; nothing is left to do.
