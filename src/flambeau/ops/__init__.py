@@ -20,6 +20,8 @@ from types import SimpleNamespace
 
 from . import partial_dtypes
 from .overrides import operators as _operators
+from .registered import load_library
+from .registered import namespace as _namespace
 from .registry import NAMESPACES
 from .creation import *
 
@@ -27,10 +29,12 @@ partial_dtypes.guard(_operators)
 
 
 def __getattr__(name: str):
-    """Functions of the torch namespace, and the other namespaces (``ops.linalg.qr``)."""
+    """Functions of the torch namespace, the other namespaces (``ops.linalg.qr``), and those of ``torch.ops``."""
     found = NAMESPACES["torch"].get(name)
     if found is not None:
         return found
     if name in NAMESPACES:
         return SimpleNamespace(**NAMESPACES[name])
+    if (space := _namespace(name)) is not None:
+        return space
     raise AttributeError(f"module 'flambeau.ops' has no attribute '{name}'")
