@@ -106,3 +106,16 @@ def test_a_wrong_argument_is_named():
         flambeau.broadcast_tensors([1], 2)
     with pytest.raises(TypeError, match=r"unique\(\): argument 'sorted' \(position 2\) must be bool, not int"):
         flambeau.unique(flambeau.ones(2), 1)
+
+
+def test_what_is_no_tensor_is_named():
+    for call in (
+        lambda m: m.block_diag(m.ones(2), 1),
+        lambda m: m.broadcast_tensors(m.ones(2), m.ones(1), "a"),
+        lambda m: m.std(np.ones(3)),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4), size=2.5),
+        lambda m: m.nn.functional.interpolate(m.ones(1, 1, 4), size=2, mode="linear", align_corners=1),
+    ):
+        for m in (torch, flambeau):
+            with pytest.raises(TypeError):
+                call(m)

@@ -14,6 +14,7 @@ from .memory_order import keeps_order
 from .operator import Operator, publish
 from .registry import NAMESPACES, function
 from .resampling_kernels import resample, resample_gradient
+from .schema import argument
 
 
 def _infer(op, specs, values):
@@ -51,8 +52,6 @@ def _(grad, saved):
 
 _resample, _spread = keeps_order(_resample), keeps_order(_spread)
 
-
-
 _MODES = ("nearest", "linear", "bilinear", "bicubic", "trilinear", "lanczos", "area", "nearest-exact")
 _RANK = {"linear": 3, "bilinear": 4, "bicubic": 4, "trilinear": 5}
 _KIND = {"linear": "linear", "bilinear": "linear", "trilinear": "linear", "bicubic": "cubic"}
@@ -67,7 +66,8 @@ def _sizes(input: Tensor, size, scale_factor) -> tuple[tuple[int, ...], list | N
     if size is None and scale_factor is None:
         raise ValueError("either size or scale_factor should be defined")
     if size is not None:
-        given = tuple(int(s) for s in size) if isinstance(size, (tuple, list)) else (int(size),) * n
+        given = argument("interpolate", "size", "int[]", size)
+        given = given if isinstance(size, (tuple, list)) else given * n
         if len(given) != n:
             raise ValueError("Input and output must have the same number of spatial dimensions, but got input with spatial dimensions of "
                              f"{list(input.shape[2:])} and output size of {size}. Please provide input tensor in (N, C, d1, d2, ...,dK) "
@@ -104,7 +104,7 @@ def _check_lanczos(align_corners, antialias: bool) -> None:
 
 
 @function("nn.functional")
-def interpolate(input, size=None, scale_factor=None, mode: str = "nearest", align_corners=None, recompute_scale_factor=None,
+def interpolate(input, size=None, scale_factor=None, mode: str = "nearest", align_corners: bool | None = None, recompute_scale_factor=None,
                 antialias: bool = False):
     """Resize the last one to three dimensions of ``input (batch, channels, ...)`` to ``size``, or by ``scale_factor``.
 
@@ -130,7 +130,7 @@ def interpolate(input, size=None, scale_factor=None, mode: str = "nearest", alig
 
 
 @function("nn.functional")
-def upsample(input, size=None, scale_factor=None, mode: str = "nearest", align_corners=None):
+def upsample(input, size=None, scale_factor=None, mode: str = "nearest", align_corners: bool | None = None):
     """``interpolate`` under its old name."""
     warnings.warn("`nn.functional.upsample` is deprecated. Use `nn.functional.interpolate` instead.", stacklevel=3)
     return interpolate(input, size, scale_factor, mode, align_corners)
