@@ -155,7 +155,7 @@ def random_text(rng: random.Random) -> Callable[[types.ModuleType], str]:
                 x = x.unsqueeze(0)
             elif wants_grad == "in place":
                 x = x.clone().mul_(1)
-        if sparse and 0 < x.ndim < 3 and dtype in ("float32", "int64", "complex64"):
+        if sparse and 0 < x.ndim < 3 and dtype in ("float32", "int64"):
             x = x.to_sparse()
         lib.set_printoptions(**options)
         try:

@@ -3,19 +3,20 @@
 Everything here works on plain NumPy arrays. ``float16`` and ``bfloat16`` tensors are passed as ``float32``
 arrays of the same values together with the tensor's own dtype name.
 
-One style is chosen for all elements shown: integers as they are; floats as ``1.`` when all are whole,
-in scientific notation when they are tiny, huge or more than a factor of 1000 apart, in fixed notation
-otherwise. A tensor with more elements than ``threshold`` shows only the ``edgeitems`` first and last of each
-dimension.
+The elements that are shown become words, all in one notation and of one width: integers as they are; floats as ``1.``
+when all are whole, in scientific notation when they are tiny, huge or more than a factor of 1000 apart, in fixed
+notation otherwise. A tensor with more elements than ``threshold`` shows only the ``edgeitems`` first and last of each
+dimension. The words of the last dimension make rows, and between two rows brackets close and open as when a
+counter carries.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -99,6 +100,7 @@ def format_tensor(
     default_dtype: str = "float32",
     class_name: str = "tensor",
     extra: Sequence[str] = (),
+    contents: str | None = None,
     options: PrintOptions | None = None,
 ) -> str:
     """The ``repr`` of a tensor.
@@ -113,53 +115,40 @@ def format_tensor(
         default_dtype: the default floating dtype, not shown, nor is the complex one of its width.
         class_name: the word before the bracket; a subclass of Tensor shows its own name.
         extra: more suffixes, after all others.
+        contents: shown in the place of the elements.
         options: instead of those of :func:`set_printoptions`.
     """
     options = options or _options
-    prefix = class_name + "("
-    suffixes = [] if device == "cpu" else [f"device='{device}'"]
-
-    if device == "meta" or array.size == 0:
-        contents = "..." if device == "meta" else "[]"
-        if device == "meta" or array.ndim != 1:
-            suffixes.append(f"size={array.shape}")
-        if dtype_name != default_dtype:
-            suffixes.append(f"dtype=torch.{dtype_name}")
-    else:
-        contents = format_elements(array, len(prefix), options)
-        if not options.edgeitems:
-            suffixes.append(f"size={array.shape}")
-        if dtype_name not in _unmarked_dtypes(default_dtype):
-            suffixes.append(f"dtype=torch.{dtype_name}")
-
+    indent = len(class_name) + 1
+    facts = []
+    if device != "cpu":
+        facts.append(f"device='{device}'")
+    if _needs_size(array, device, options):
+        facts.append(f"size={array.shape}")
+    if dtype_name not in _told(array, device, default_dtype):
+        facts.append(f"dtype=torch.{dtype_name}")
     if grad_fn_name is not None:
-        suffixes.append(f"grad_fn=<{grad_fn_name}>")
+        facts.append(f"grad_fn=<{grad_fn_name}>")
     elif requires_grad:
-        suffixes.append("requires_grad=True")
-    suffixes.extend(extra)
+        facts.append("requires_grad=True")
+    if contents is None:
+        contents = "..." if device == "meta" else format_elements(array, indent, options)
+    title = "Parameter containing:\n" if is_parameter else ""
+    return title + append_suffixes(f"{class_name}({contents}", [*facts, *extra], indent, options)
 
-    text = append_suffixes(prefix + contents, suffixes, len(prefix), options)
-    return "Parameter containing:\n" + text if is_parameter else text
+
+def _needs_size(array: np.ndarray, device: str, options: PrintOptions) -> bool:
+    """Whether the elements shown do not tell the shape."""
+    if device == "meta" or not options.edgeitems:
+        return array.size > 0 or device == "meta" or array.ndim != 1
+    return array.size == 0 and array.ndim != 1
 
 
-def format_elements(array: np.ndarray, indent: int, options: PrintOptions | None = None) -> str:
-    """The bracketed elements of ``array``, whose continuation lines start at column ``indent``."""
-    options = options or _options
-    if array.size == 0:
-        return "[]"
-    summarize = array.size > options.threshold
-    if summarize and not options.edgeitems:
-        return "[...]"
-
-    edge = options.edgeitems if summarize else None
-    shown = _edges(array, edge)
-    words, width = _words(shown, options)
-    if array.ndim == 0:
-        return words[0]
-
-    per_line = max(1, (options.linewidth - indent - (array.ndim - 1)) // (width + 2))
-    cut = [edge is not None and size > 2 * edge for size in array.shape]
-    return _nest(words, shown.shape, cut, indent, per_line)
+def _told(array: np.ndarray, device: str, default_dtype: str) -> tuple[str, ...]:
+    """The dtypes that need no mention: with no element to be seen, the default one alone."""
+    if device == "meta" or array.size == 0:
+        return (default_dtype,)
+    return (default_dtype, "complex128" if default_dtype == "float64" else "complex64", "int64", "bool")
 
 
 def append_suffixes(
@@ -176,22 +165,37 @@ def append_suffixes(
     ``force_newline`` (sparse tensors).
     """
     linewidth = (options or _options).linewidth
-    # The opening bracket's column counts twice, as in PyTorch.
-    column = len(text) - text.rfind("\n") + 1
-    for suffix in suffixes:
-        if force_newline or column + len(suffix) + 2 > linewidth:
-            text += ",\n" + " " * indent + suffix
-            column = indent + len(suffix)
-            force_newline = False
+    margin = " " * indent
+    lines = [text]
+    used = len(text) - text.rfind("\n") + 1  # PyTorch counts the bracket's column twice, on the first line alone
+    for i, suffix in enumerate(suffixes):
+        if used + 2 + len(suffix) > linewidth or (force_newline and i == 0):
+            lines.append(margin + suffix)
+            used = len(lines[-1])
         else:
-            text += ", " + suffix
-            column += len(suffix) + 2
-    return text + ")"
+            lines[-1] += ", " + suffix
+            used += 2 + len(suffix)
+    return ",\n".join(lines) + ")"
 
 
-def _unmarked_dtypes(default_dtype: str) -> tuple[str, ...]:
-    complex_dtype = "complex128" if default_dtype == "float64" else "complex64"
-    return (default_dtype, complex_dtype, "int64", "bool")
+# -- elements --------------------------------------------------------------------------------------------------------
+
+
+def format_elements(array: np.ndarray, indent: int, options: PrintOptions | None = None) -> str:
+    """The bracketed elements of ``array``, whose continuation lines start at column ``indent``."""
+    options = options or _options
+    if array.size == 0:
+        return "[]"
+    edge = options.edgeitems if array.size > options.threshold and array.ndim else None
+    if edge == 0:
+        return "[...]"
+    shown = _edges(array, edge)
+    words, width = _words(shown, options)
+    if array.ndim == 0:
+        return words[0]
+    cuts = [edge if edge is not None and size > 2 * edge else None for size in array.shape]
+    per_line = max(1, (options.linewidth - indent - (array.ndim - 1)) // (width + 2))
+    return _bracketed(_rows(words, shown.shape[-1], cuts[-1], indent + array.ndim, per_line), shown.shape[:-1], cuts, indent)
 
 
 def _edges(array: np.ndarray, edge: int | None) -> np.ndarray:
@@ -205,74 +209,87 @@ def _edges(array: np.ndarray, edge: int | None) -> np.ndarray:
     return array
 
 
+def _rows(words: list[str], length: int, cut: int | None, column: int, per_line: int) -> list[str]:
+    """The words of each row of ``length``, in brackets and in lines of ``per_line`` words that start at ``column``."""
+    rows = []
+    for start in range(0, len(words), length):
+        row = words[start : start + length]
+        if cut is not None:
+            row.insert(cut, " ...")
+        lines = [", ".join(row[i : i + per_line]) for i in range(0, len(row), per_line)]
+        rows.append("[" + (",\n" + " " * column).join(lines) + "]")
+    return rows
+
+
+def _bracketed(rows: list[str], shape: tuple[int, ...], cuts: list[int | None], indent: int) -> str:
+    """The rows in the brackets of the dimensions before the last.
+
+    From one row to the next an index advances along one dimension and those after it start again: their brackets
+    close, and open on a new line, or more lines the further out that dimension is. ``...`` stands where it was cut.
+    """
+    depth = len(shape)
+    text = "[" * depth + rows[0]
+    for row, index in zip(rows[1:], list(np.ndindex(shape))[1:]):
+        advanced = max(axis for axis in range(depth) if index[axis])
+        inner = depth - 1 - advanced
+        gap = "," + "\n" * (inner + 1) + " " * (indent + 1 + advanced)
+        omitted = gap + "..." if index[advanced] == cuts[advanced] else ""
+        text += "]" * inner + omitted + gap + "[" * inner + row
+    return text + "]" * depth
+
+
+# -- words -----------------------------------------------------------------------------------------------------------
+
+
+class _Notation(NamedTuple):
+    """How real numbers are written: by a specification of ``format``, and what follows finite ones."""
+
+    spec: str
+    end: str = ""
+
+    def text(self, value) -> str:
+        """``value`` in this notation."""
+        if not self.spec:
+            return str(value)
+        return format(value, self.spec) + (self.end if math.isfinite(value) else "")
+
+
 def _words(shown: np.ndarray, options: PrintOptions) -> tuple[list[str], int]:
-    """Each element's padded text, and the width that all of them keep to."""
+    """The text of each element, and the width that all of them keep to."""
     flat = shown.ravel()
     if flat.dtype.kind != "c":
         return _padded(flat, options)
-
     reals, real_width = _padded(flat.real, options)
-    imags, imag_width = _padded(flat.imag, options)
-    words = []
-    for real, imag in zip(reals, imags):
-        imag = imag.lstrip() + "j"
-        sign = "" if imag[0] in "+-" else "+"
-        words.append(real + sign + imag)
-    return words, real_width + imag_width + 1
+    imaginaries, imaginary_width = _padded(flat.imag, options)
+    words = [real + _signed(imaginary.lstrip()) + "j" for real, imaginary in zip(reals, imaginaries)]
+    return words, real_width + imaginary_width + 1
+
+
+def _signed(word: str) -> str:
+    return word if word[0] in "+-" else "+" + word
 
 
 def _padded(flat: np.ndarray, options: PrintOptions) -> tuple[list[str], int]:
-    """Right-aligned texts of real numbers. NaN, infinities and zeros take no part in choosing the style."""
-    values = flat.tolist()
-    if flat.dtype.kind != "f":
-        words = [str(value) for value in values]
-        width = max(map(len, words))
-    else:
-        telling = flat[np.isfinite(flat) & (flat != 0)]
-        text = _float_style(telling, options)
-        words = [text(value) for value in values]
-        width = max((len(text(value)) for value in telling.tolist()), default=1)
-    return [word.rjust(width) for word in words], width
+    """Right-aligned texts of real numbers, and their width. NaN, infinities and zeros have no say in either."""
+    telling = flat[np.isfinite(flat) & (flat != 0)] if flat.dtype.kind == "f" else flat
+    notation = _notation(telling, options)
+    width = max([len(notation.text(value)) for value in telling.tolist()], default=1)
+    return [notation.text(value).rjust(width) for value in flat.tolist()], width
 
 
-def _float_style(telling: np.ndarray, options: PrintOptions) -> Callable[[float], str]:
-    """How to write floats, chosen from the finite values other than zero among them."""
-    if telling.size and _is_scientific(telling, options):
-        return f"{{:.{options.precision}e}}".format
-    if np.array_equal(telling, np.ceil(telling)):
-        return _whole
-    return f"{{:.{options.precision}f}}".format
+def _notation(telling: np.ndarray, options: PrintOptions) -> _Notation:
+    """The notation in which all these numbers are told from each other."""
+    if telling.dtype.kind != "f":
+        return _Notation("")
+    if telling.size and (_spread_out(telling) if options.sci_mode is None else options.sci_mode):
+        return _Notation(f".{options.precision}e")
+    if (telling == np.trunc(telling)).all():
+        return _Notation(".0f", end=".")
+    return _Notation(f".{options.precision}f")
 
 
-def _is_scientific(telling: np.ndarray, options: PrintOptions) -> bool:
-    if options.sci_mode is not None:
-        return options.sci_mode
-    magnitudes = np.abs(telling).astype(np.float64)
-    smallest, largest = float(magnitudes.min()), float(magnitudes.max())
-    return largest > 1e8 or smallest < 1e-4 or largest / smallest > 1000.0
-
-
-def _whole(value: float) -> str:
-    return f"{value:.0f}." if math.isfinite(value) else f"{value:.0f}"
-
-
-def _nest(words: Sequence[str], shape: Sequence[int], cut: Sequence[bool], indent: int, per_line: int) -> str:
-    """Brackets around ``words``: lines of ``per_line`` for the last dimension, blank lines above."""
-    if len(shape) == 1:
-        return _row(list(words), cut[0], indent, per_line)
-    step = len(words) // shape[0]
-    parts = [
-        _nest(words[start : start + step], shape[1:], cut[1:], indent + 1, per_line)
-        for start in range(0, len(words), step)
-    ]
-    if cut[0]:
-        parts.insert(len(parts) // 2, "...")
-    separator = "," + "\n" * (len(shape) - 1) + " " * (indent + 1)
-    return "[" + separator.join(parts) + "]"
-
-
-def _row(words: list[str], cut: bool, indent: int, per_line: int) -> str:
-    if cut:
-        words.insert(len(words) // 2, " ...")
-    lines = [", ".join(words[start : start + per_line]) for start in range(0, len(words), per_line)]
-    return "[" + (",\n" + " " * (indent + 1)).join(lines) + "]"
+def _spread_out(numbers: np.ndarray) -> bool:
+    """Whether fixed notation would hide digits or waste space."""
+    sizes = np.abs(numbers).astype(np.float64)
+    least, most = float(sizes.min()), float(sizes.max())
+    return least < 1e-4 or most > 1e8 or most / least > 1000.0

@@ -14,8 +14,6 @@ from .registry import function
 @function(None, method=True)
 def __repr__(self, *, tensor_contents=None):
     """What ``print`` shows: the elements, then what is not as usual about the tensor."""
-    if tensor_contents is not None:
-        raise NotImplementedError("flambeau: __repr__: argument tensor_contents is not supported yet")
     grad_fn = self.grad_fn
     if self.is_meta:
         array = np.broadcast_to(np.zeros((), self.dtype.compute), self.shape)
@@ -31,6 +29,7 @@ def __repr__(self, *, tensor_contents=None):
         device=str(self.device),
         default_dtype=get_default_dtype().name,
         class_name="tensor" if plain else kind.__name__,
+        contents=tensor_contents,
     )
 
 

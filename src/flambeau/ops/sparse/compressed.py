@@ -343,7 +343,8 @@ def _compress(batch, rows, cols, held: Tensor, size, batch_size, by_rows: bool, 
     pattern = CompressedPattern(index_tensor(pointers.reshape((*batch_size, count + 1))),
                                 index_tensor(place.reshape((*batch_size, entries))), by_rows, block)  # fmt: skip
     values = held.reshape((*batch_size, entries, *held.shape[1:])) if batch_size else held
-    return compressed_tensor(pattern, linked(values, "ToSparseBackward0"), size)
+    title = f"ToSparse{'Bs' if block else 'Cs'}{'r' if by_rows else 'c'}Backward0"
+    return compressed_tensor(pattern, linked(values, title), size)
 
 
 @function(None, method=True)

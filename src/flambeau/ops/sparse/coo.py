@@ -313,6 +313,7 @@ def coo_to_dense(x: CooTensor) -> Tensor:
 
 def dense_to_coo(x: Tensor, sparse_dim: int | None = None) -> CooTensor:
     """The elements that are not zero; with fewer sparse dimensions, the slices that have some."""
+    title = f"ToSparseBackward{int(sparse_dim is None)}"
     sparse_dim = x.ndim if sparse_dim is None else sparse_dim
     if not 0 <= sparse_dim <= x.ndim or (x.ndim and not sparse_dim):
         raise RuntimeError(
@@ -323,4 +324,4 @@ def dense_to_coo(x: Tensor, sparse_dim: int | None = None) -> CooTensor:
     array = array.any(axis=tuple(range(sparse_dim, x.ndim))) if dense else array
     flat = np.flatnonzero(array)
     rows = x.reshape((math.prod(sizes), *dense)).index_select(0, index_tensor(flat))
-    return coo(index_tensor(unflattened(flat, sizes)), linked(rows, "ToSparseBackward0"), x.shape, True)
+    return coo(index_tensor(unflattened(flat, sizes)), linked(rows, title), x.shape, True)

@@ -6,6 +6,7 @@ sparse tensor is the gradient of its values. Operators that have no rule for spa
 
 from __future__ import annotations
 
+import functools
 import weakref
 from collections.abc import Callable
 from typing import Any
@@ -244,13 +245,18 @@ def untransformed(values: Tensor) -> Tensor:
 class Passing(Node):
     """Hands gradients on unchanged: between the values of a sparse tensor and tensors that share them."""
 
-    __slots__ = ("title",)
+    __slots__ = ()
 
     def name(self) -> str:
-        return self.title
+        return type(self).__name__
 
     def apply(self, gradients: list, create_graph: bool):
         return gradients[:1]
+
+
+@functools.cache
+def _passing(title: str) -> type[Passing]:
+    return type(title, (Passing,), {"__slots__": ()})
 
 
 def linked(source: Tensor, title: str) -> Tensor:
@@ -258,8 +264,7 @@ def linked(source: Tensor, title: str) -> Tensor:
     untransformed(source)
     alias = make(source._storage, source._spec.plain, source._offset)
     if source._spec.requires_grad and state.enabled:
-        node = Passing((edge_of(source),))
-        node.title = title
+        node = _passing(title)((edge_of(source),))
         alias._spec = alias._spec.with_grad(True)
         alias._autograd = Meta(node, 0)
     return alias
