@@ -205,3 +205,19 @@ def test_antialias_errors(shape, options):
 def test_antialias_refuses_half_precision_as_pytorch():
     with pytest.raises(NotImplementedError, match="compute_index_ranges_weights.*Half"):
         F.interpolate(flambeau.ones(1, 1, 4, 4).half(), 2, mode="bilinear", antialias=True)
+
+
+@pytest.mark.parametrize("kernel, stride, padding, dilation", [(3, 1, 0, 1), ((2, 3), (2, 1), (1, 0), 1), (3, 2, 1, 2), (1, 1, 0, 1)])
+@pytest.mark.parametrize("dtype", ["float32", "float64"])
+def test_fold_by_a_kernel(kernel, stride, padding, dilation, dtype):
+    image = np.random.default_rng(0).standard_normal((2, 3, 12, 45))
+    for _ in range(2):  # what comes again is compiled
+        found = []
+        for library, functions in ((flambeau, flambeau.nn.functional), (torch, torch.nn.functional)):
+            x = library.tensor(image).to(getattr(library, dtype)).requires_grad_()
+            columns = functions.unfold(x, kernel, dilation, padding, stride)
+            result = functions.fold(columns * columns, (12, 45), kernel, dilation, padding, stride)
+            result.sum().backward()
+            found.append((result.detach().numpy(), x.grad.numpy()))
+        for ours, theirs in zip(*found):
+            np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)

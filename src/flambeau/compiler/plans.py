@@ -128,6 +128,19 @@ class AdaptivePool(NamedTuple):
     kind: str
 
 
+class Fold(NamedTuple):
+    """Images ``(batch, channels, height, width)``: the sums of columns ``(batch, channels * kernel, windows)`` where their windows lie.
+
+    ``counts`` are the windows along both dimensions; ``padding`` is what they begin before the image.
+    """
+
+    kernel: tuple[int, int]
+    stride: tuple[int, int]
+    padding: tuple[int, int]
+    dilation: tuple[int, int]
+    counts: tuple[int, int]
+
+
 class ScatterPlanes(NamedTuple):
     """Zeros ``(batch, channels, *sizes)`` with each value of ``(batch, channels, ...)`` added at its flat position in its plane."""
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 
-from ..compiler.plans import Convolution
+from ..compiler.plans import Convolution, Fold
 from ..compiler.reference import widen
 from ..lazy.spec import dense
 from ..runtime.devices import contiguous_format
@@ -39,7 +39,9 @@ def _reference_columns(code, arrays, numbers):
 def _infer_image(op, specs, values):
     (columns,), (_, plan, kernel, sizes) = specs, values
     shape = (columns.shape[0], columns.shape[1] // math.prod(kernel), *sizes)
-    return (dense(shape, columns.dtype, columns.device),), plan
+    before = tuple([p for p, _ in plan.padding])
+    fold = Fold(tuple(kernel), tuple(plan.stride), before, tuple(plan.dilation), _counts(sizes, kernel, plan))
+    return (dense(shape, columns.dtype, columns.device),), fold
 
 
 def _reference_image(code, arrays, numbers):

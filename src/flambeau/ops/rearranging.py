@@ -317,6 +317,12 @@ def combinations(input, r: int = 2, with_replacement: bool = False):
         from .creation import filled
 
         return filled((0,), 0, input.dtype)
+    return input[from_array(_chosen(input.numel(), r, with_replacement), dtypes.int64)]
+
+
+def _chosen(size: int, r: int, with_replacement: bool) -> np.ndarray:
+    """The positions of all combinations, one a row."""
+    if r == 2:
+        return np.stack(np.triu_indices(size, 0 if with_replacement else 1), 1)
     choose = itertools.combinations_with_replacement if with_replacement else itertools.combinations
-    rows = np.array(list(choose(range(input.numel()), r)), dtype=np.int64).reshape(-1, r)
-    return input[from_array(rows, dtypes.int64)]
+    return np.fromiter(itertools.chain.from_iterable(choose(range(size), r)), np.int64).reshape(-1, r)

@@ -80,7 +80,7 @@ def lowering(plan: type):
 @functools.cache
 def _load() -> None:
     """Import the modules that nobody else imports for what they register."""
-    for name in ("integer_dot", "ranking", "resampling", "writing"):
+    for name in ("folding", "integer_dot", "ranking", "resampling", "writing"):
         importlib.import_module(f"flambeau.compiler.targets.cpu.{name}")
 
 
