@@ -103,7 +103,8 @@ inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 _SUBMODULES = frozenset({
     "_C", "_VF", "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
     "func", "functional", "hub", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nested", "nn", "onnx",
-    "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils",
+    "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage",
+    "testing", "types", "utils",
     "version", "vision", "xpu",
 })  # fmt: skip
 _LAZY = {

@@ -1,0 +1,7 @@
+"""``torch.backends.kleidiai``: Arm's library is not used."""
+
+from __future__ import annotations
+
+from .settings import declare
+
+declare(globals())

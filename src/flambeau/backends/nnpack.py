@@ -1,0 +1,7 @@
+"""``torch.backends.nnpack``: the library is not used; its settings are kept."""
+
+from __future__ import annotations
+
+from .settings import declare
+
+declare(globals(), enabled=True)
