@@ -52,6 +52,8 @@ class Call:
     kwargs: dict
     form: str = "function"  # or "inplace"
     backward: str = ""  # "grad": autograd.grad of the results; "backward": Tensor.grad after backward
+    cotangent: str = ""  # how the results' gradients lie in memory: "expanded" from one number, "transposed"
+    times: int = 1  # how often the operator is applied, in place
 
     def recipes(self) -> list[Recipe]:
         """Every recipe, once, in the order of arguments."""
@@ -327,8 +329,8 @@ def _inplace(call: Call, change: Callable[[Recipe], Recipe] = lambda r: r) -> Ca
     return replace(_input(call, change), form="inplace")
 
 
-def _inner(r: Recipe) -> Recipe:
-    return replace(strided(r), requires_grad=True, inner=True)
+def _inner(r: Recipe, layout: Callable[[Recipe], Recipe] = strided) -> Recipe:
+    return replace(layout(r), requires_grad=True, inner=True)
 
 
 def _leaf(r: Recipe) -> Recipe:
@@ -365,6 +367,8 @@ GRADIENTS: dict[str, Callable[[Call], Call]] = {
     "grad twice": lambda c: _grad(twice(c), lambda i, r: True),
     "grad empty": lambda c: _grad(emptied(c), lambda i, r: True),
     "grad no dims": lambda c: _grad(without_dims(c), lambda i, r: True),
+    "grad of expanded": lambda c: replace(_grad(c, lambda i, r: True), cotangent="expanded"),
+    "grad of transposed": lambda c: replace(_grad(c, lambda i, r: True), cotangent="transposed"),
     "backward transposed": lambda c: _grad(c.each(transposed), lambda i, r: True, "backward"),
 }
 INPLACE: dict[str, Callable[[Call], Call]] = {
@@ -378,4 +382,8 @@ INPLACE: dict[str, Callable[[Call], Call]] = {
     "inplace twice": lambda c: _inplace(twice(c)),
     "inplace leaf": lambda c: _inplace(c, _leaf),
     "inplace view grad": lambda c: replace(_inplace(_input(c, _leaf), _inner), backward="grad"),
+    "inplace transposed grad": lambda c: replace(
+        _inplace(_input(c, _leaf), lambda r: _inner(r, transposed)), backward="grad"
+    ),
+    "inplace two times grad": lambda c: replace(_inplace(_input(c, _leaf), _inner), backward="grad", times=2),
 }

@@ -211,7 +211,8 @@ class Attempt:
             warnings.simplefilter("always")
             try:
                 self.side.module.manual_seed(0)
-                result = function(self.input, *self.args, **self.kwargs)
+                for _ in range(self.call.times):
+                    result = function(self.input, *self.args, **self.kwargs)
                 flat = list(_flat(result))
                 results = [self.seen(r) for r in flat]
                 gradients = self.gradients(flat) if self.call.backward else []
@@ -261,7 +262,13 @@ class Attempt:
         for end in ends:
             dtype = getattr(torch, str(end.dtype).removeprefix("torch."))
             number = torch.randn(tuple(end.shape), dtype=dtype, generator=generator)
-            weights.append(self.side.memory(number.reshape(-1)).reshape(tuple(end.shape)))
+            weight = self.side.memory(number.reshape(-1)).reshape(tuple(end.shape))
+            if self.call.cotangent == "expanded" and end.numel():
+                weight = weight.reshape(-1)[0].expand(tuple(end.shape))
+            elif self.call.cotangent == "transposed":
+                order = tuple(reversed(range(end.ndim)))
+                weight = weight.permute(order).contiguous().permute(order)
+            weights.append(weight)
         if self.call.backward == "backward":
             self.side.module.autograd.backward(ends, weights)
             found = [leaf.grad for leaf in self.leaves]
@@ -428,14 +435,16 @@ def check(op: Any, ours: Side, dtype: torch.dtype, args: argparse.Namespace) -> 
             place = (name_of(op), str(dtype).removeprefix("torch."), index, form)
             try:
                 want = Attempt(theirs, varied).outcome(function)
-                got = Attempt(ours, varied).outcome(ours.resolve(function, name))
+                counterpart = ours.resolve(function, name)
+                tries = [Attempt(ours, varied).outcome(counterpart) for _ in range(args.repeat)]
             except Inapplicable:
                 continue
             except Exception as error:
                 yield Difference(*place, "cannot be tried", f"{type(error).__name__}: {error}"[:150])
                 continue
             values = not RANDOM.match(op.name) and not GAUGE_FREE.search(op.name)
-            for aspect, detail in dict.fromkeys(differences(want, got, values)):
+            found = [d for got in tries for d in differences(want, got, values)]
+            for aspect, detail in dict.fromkeys(found):
                 if aspect.split()[-1] in UNSEEN.get(form.split()[-1], ()):
                     continue
                 yield Difference(*place, aspect, detail)
@@ -517,6 +526,7 @@ def main() -> None:
     parser.add_argument("--forms", default=".", help="regular expression over names of forms")
     parser.add_argument("--dtypes", default="float32,int64,complex64,bfloat16")
     parser.add_argument("--samples", type=int, default=3, help="samples of an operator and dtype")
+    parser.add_argument("--repeat", type=int, default=1, help="calls of each form: what is seen again is compiled")
     parser.add_argument("--seconds", type=int, default=120, help="most seconds for an operator and dtype")
     parser.add_argument("--json", help="write every difference to this file")
     parser.add_argument("-v", "--verbose", action="store_true", help="print each difference when it is found")

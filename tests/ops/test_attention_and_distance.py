@@ -135,3 +135,9 @@ def test_pdist_takes_the_pairs_of_the_upper_triangle(rows):
         found.append((distances.detach().numpy(), x.grad.numpy()))
     for ours, theirs in zip(*found):
         np.testing.assert_allclose(ours, theirs, rtol=1e-10, atol=1e-10)
+
+
+def test_nan_differs_by_nan_in_counts_of_differences():
+    for m in (flambeau, torch):
+        x, y = m.tensor([[1.0, float("nan"), float("inf")]]), m.tensor([[2.0, 3.0, 3.0], [1.0, 3.0, 2.0]])
+        assert m.cdist(x, y, p=0).isnan().all() and m.cdist(x[:, ::2], y[:, ::2], p=0).tolist() == [[2.0, 1.0]]

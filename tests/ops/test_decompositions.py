@@ -107,3 +107,11 @@ def test_results_print_with_their_names():
     for name in ("qr", "lu", "lu_factor", "lu_factor_ex", "ldl_factor", "cholesky_ex"):
         ours, theirs = [getattr(m.linalg, name)(m.eye(2)) for m in (flambeau, torch)]
         assert repr(ours) == repr(theirs)
+
+
+def test_a_matrix_with_nan_is_not_positive_definite():
+    batch = [[[2.0, 0.0], [0.0, 1.0]], [[2.0, float("nan")], [float("nan"), 2.0]]]
+    for m in (flambeau, torch):
+        assert m.linalg.cholesky_ex(m.tensor(batch)).info.tolist() == [0, 2]
+        with pytest.raises(m.linalg.LinAlgError, match="minor of order 2"):
+            m.linalg.cholesky(m.tensor(batch))

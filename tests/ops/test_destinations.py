@@ -88,3 +88,18 @@ def test_a_dtype_that_is_asked_for_must_be_the_destinations(name):
             lambda m, out: getattr(m, name)(m.tensor([1.0, 2.0]), 0, dtype=m.float64, out=out),
             lambda m: m.empty(0, dtype=getattr(m, dtype)),  # noqa: B023 - used at once
         )
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m, out: m.zeros(3, out=out),
+        lambda m, out: m.linspace(0, 1, 5, out=out),
+        lambda m, out: m.full((2,), 4.0, out=out),
+        lambda m, out: m.arange(4, out=out),
+        lambda m, out: m.ones(3, dtype=m.float64, out=out),
+        lambda m, out: m.linspace(0, 1, 5, dtype=m.float64, out=out),
+    ],
+)
+def test_what_fills_a_destination(call):
+    same(call, lambda m: m.ones(2, 2))

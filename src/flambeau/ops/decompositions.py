@@ -45,10 +45,14 @@ def _triangular_solution(*arguments):
 def _factor_positive(arrays):
     (a,) = arrays
     try:
-        return np.linalg.cholesky(a), np.zeros(a.shape[:-2], np.int32)
+        factor, info = np.linalg.cholesky(a), np.zeros(a.shape[:-2], np.int32)
     except np.linalg.LinAlgError:
         factor, info = lapack.potrf(a)
-        return np.tril(factor), info
+        factor = np.tril(factor)
+    bad = np.isnan(np.diagonal(factor, axis1=-2, axis2=-1))  # a minor of NaN is not positive either
+    if bad.any():
+        info = np.where((info == 0) & bad.any(-1), bad.argmax(-1).astype(np.int32) + 1, info).astype(np.int32)
+    return factor, info
 
 
 _cholesky_ex = library(

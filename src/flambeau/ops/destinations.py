@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dtypes import uint8
+from ..dtypes import SCALAR_NAMES, uint8
 from ..tensor import Tensor
 from .operator import Operator
 
@@ -18,6 +18,9 @@ EXACT = frozenset([  # fmt: skip
     "split_with_sizes_copy", "squeeze_copy", "t_copy", "take", "tensordot", "topk", "transpose_copy", "tril",
     "triu", "trunc", "unbind_copy", "unfold_copy", "unsqueeze_copy", "vdot", "view_copy", "where",
 ])
+# These fill a destination: in its own dtype, and of another shape without a word.
+FILLING = frozenset(["empty", "eye", "full", "linspace", "logspace", "ones", "range", "zeros"])
+SILENT = FILLING | {"addbmm", "bernoulli", "lu", "multinomial"}
 PAIRS = frozenset(["max", "min", "median", "nanmedian"])  # exact where they give positions too
 
 
@@ -26,6 +29,13 @@ def must_match(name: str, pair: bool, out) -> bool:
     if name in ("all", "any"):
         return out.dtype is not uint8  # truths were bytes before they were bools
     return name in EXACT or (pair and name in PAIRS)
+
+
+def check_filled(name: str, dtype, out) -> None:
+    """``RuntimeError`` where what fills a destination was asked for in another dtype."""
+    if name in FILLING and dtype is not out:
+        asked, there = SCALAR_NAMES[dtype.name], SCALAR_NAMES[out.name]
+        raise RuntimeError(f"dtype {asked} does not match dtype of out parameter ({there})")
 
 
 def unlike(result, out) -> RuntimeError:

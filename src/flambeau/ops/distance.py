@@ -22,7 +22,7 @@ def _p_norm(difference: Tensor, p: float) -> Tensor:
     if not difference.shape[-1]:
         return difference.sum(-1)
     if p == 0:
-        return (difference != 0).to(difference.dtype).sum(-1)
+        return where(difference != difference, difference, (difference != 0).to(difference.dtype)).sum(-1)  # NaN stays
     if p == 1:
         return difference.sum(-1)
     if p == 2:

@@ -296,9 +296,10 @@ def write_out(name: str, result, out, inputs=(), pair: bool = False):
     if not isinstance(out, Tensor):
         raise TypeError(f"{name}(): argument 'out' must be Tensor, not {type(out).__name__}")
     from ..dtypes import can_cast
-    from .destinations import must_match, unlike
+    from .destinations import SILENT, check_filled, must_match, unlike
     if result.dtype is not out.dtype and must_match(name, pair, out):
         raise unlike(result.dtype, out.dtype)
+    check_filled(name, result.dtype, out.dtype)
     if not can_cast(result.dtype, out.dtype):
         raise RuntimeError(f"result type {_scalar_name(result.dtype)} can't be cast to the desired output type {_scalar_name(out.dtype)}")
     if result.device != out.device:
@@ -307,7 +308,7 @@ def write_out(name: str, result, out, inputs=(), pair: bool = False):
         raise RuntimeError(f"{name}(): functions with out=... arguments don't support automatic differentiation, "
                            "but one of the arguments requires grad.")
     if out.shape != result.shape:
-        _resize_out(out, result)
+        _resize_out(out, result, name in SILENT)
     if inputs:
         from .inplace import check_overlap
         check_overlap(name, out, inputs)
@@ -315,11 +316,11 @@ def write_out(name: str, result, out, inputs=(), pair: bool = False):
     return out
 
 
-def _resize_out(out: Tensor, result: Tensor) -> None:
+def _resize_out(out: Tensor, result: Tensor, silent: bool) -> None:
     """Give ``out`` the shape of ``result`` and its order in memory."""
     from .promotion import _dense_memory
     from .storages import restride
-    if out.numel():
+    if out.numel() and not silent:
         place = user_line().rpartition(":")
         warnings.warn_explicit(
             f"An output with one or more elements was resized since it had shape {list(out.shape)}, which does not match the "

@@ -7,7 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..runtime import devices
 from ..tensor import Tensor, from_array, wrap_dim
-from .copying import _contiguous, raw_copy
+from .copying import _contiguous, clone, raw_copy
 from .creation import filled, finish
 from .operator import operator
 from .positions import positions
@@ -151,7 +151,7 @@ def require_shape(name: str, place: Tensor, src: Tensor) -> None:
 
 @operator("scatter_at(Tensor input, Tensor src, any key)", namespace=None)
 def _scatter_at(input, src, key):
-    result = _contiguous(input)
+    result = clone(input)
     raw_copy(view_at(result, key), src)
     return result
 
@@ -195,7 +195,7 @@ def slice_scatter(input, src, dim: int = 0, start=None, end=None, step: int = 1)
 @operator("diagonal_scatter(Tensor input, Tensor src, int offset=0, int dim1=0, int dim2=1)", method=True)
 def diagonal_scatter(input, src, offset=0, dim1=0, dim2=1):
     """A copy of ``input`` with ``src`` on a diagonal of dimensions ``dim1`` and ``dim2``."""
-    result = _contiguous(input)
+    result = clone(input)
     place = diagonal(result, offset, dim1, dim2)
     require_shape("diagonal_scatter", place, src)
     raw_copy(place, src)
