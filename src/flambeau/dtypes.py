@@ -20,6 +20,16 @@ class dtype(Fixed):
     """
 
     __slots__ = ("name", "itemsize", "numpy", "kind", "is_floating_point", "is_complex", "is_signed", "compute", "alias", "packed")
+    name: str
+    itemsize: int
+    numpy: np.dtype
+    kind: str
+    is_floating_point: bool
+    is_complex: bool
+    is_signed: bool
+    compute: np.dtype
+    alias: str
+    packed: bool
 
     def __init__(self, name: str, itemsize: int, numpy_name: str, kind: str, signed: bool = True, alias: str = ""):
         memory = np.dtype(numpy_name)

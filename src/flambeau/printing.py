@@ -195,7 +195,8 @@ def format_elements(array: np.ndarray, indent: int, options: PrintOptions | None
         return words[0]
     cuts = [edge if edge is not None and size > 2 * edge else None for size in array.shape]
     per_line = max(1, (options.linewidth - indent - (array.ndim - 1)) // (width + 2))
-    return _bracketed(_rows(words, shown.shape[-1], cuts[-1], indent + array.ndim, per_line), shown.shape[:-1], cuts, indent)
+    rows = _rows(words, shown.shape[-1], cuts[-1], indent + array.ndim, per_line)
+    return _bracketed(rows, shown.shape[:-1], cuts, indent)
 
 
 def _edges(array: np.ndarray, edge: int | None) -> np.ndarray:

@@ -63,8 +63,8 @@ def _method(own):
 
 def prepare(cls: type) -> None:
     """Let instances of ``cls`` be asked for what Tensor itself defines; what the class defines stays."""
-    handler = getattr(cls.__torch_function__, "__func__", None)  # type: ignore[attr-defined]
-    if not cls._asks or handler is default_torch_function:  # type: ignore[attr-defined]
+    handler = getattr(cls.__torch_function__, "__func__", None)
+    if not cls._asks or handler is default_torch_function:
         return
     for names, asking in ((ATTRIBUTES, _attribute), (METHODS, _method)):
         for name in names:

@@ -471,7 +471,7 @@ class _StorageType(type):
     """The class of ``FloatStorage`` and its kin: what they make are storages of their dtype, and so are others."""
 
     def __instancecheck__(cls, instance) -> bool:
-        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype  # type: ignore[attr-defined]
+        return isinstance(instance, TypedStorage) and instance.dtype is cls.dtype
 
 
 def _storage_class(name: str, d: dtypes.dtype) -> type:
@@ -487,7 +487,7 @@ STORAGE_CLASSES = {
         "BoolStorage": dtypes.bool_, "ComplexFloatStorage": dtypes.complex64, "ComplexDoubleStorage": dtypes.complex128,
     }.items()
 }  # fmt: skip
-_NAMES = {cls.dtype: name for name, cls in STORAGE_CLASSES.items()}  # type: ignore[attr-defined]
+_NAMES = {cls.dtype: name for name, cls in STORAGE_CLASSES.items()}
 
 
 def _dtype_of(name) -> dtypes.dtype:
@@ -495,7 +495,7 @@ def _dtype_of(name) -> dtypes.dtype:
     short = name.removeprefix("torch.") if isinstance(name, str) else getattr(name, "__name__", "")
     if short not in STORAGE_CLASSES:
         raise ValueError(f"invalid storage type: {name!r}")
-    return STORAGE_CLASSES[short].dtype  # type: ignore[attr-defined]
+    return STORAGE_CLASSES[short].dtype
 
 
 _add_casts()
