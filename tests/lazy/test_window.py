@@ -11,7 +11,7 @@ import pytest
 from tests.lazy.windows import compiled_only, lazy_only, pending, repeatedly, settle
 
 import flambeau as fl
-from flambeau.lazy import window
+from flambeau.lazy import run, window
 from flambeau.runtime import memory
 
 
@@ -257,3 +257,42 @@ class TestFailures:
             memory.set_memory_limit(None)
         assert (x + 1).tolist() == [2] * 4
         assert (fl.zeros(1 << 22) + 1)[5].item() == 1
+
+
+class TestPlaces:
+    """Views of one storage at different places."""
+
+    @compiled_only
+    def test_rows_at_any_places_are_one_program(self):
+        x, y = fl.arange(400.0).view(100, 4), fl.arange(100.0)
+        places = np.random.default_rng(0).permutation(100).reshape(-1, 4).tolist()
+        before = len(run._programs)
+        for a, b, c, d in places:
+            got = (fl.stack([x[a], x[b] * 2, x[c]]) + y[d] - y[a]).tolist()
+            rows = np.arange(400.0).reshape(100, 4)
+            assert got == (np.stack([rows[a], rows[b] * 2, rows[c]]) + d - a).tolist()
+        assert len(run._programs) <= before + 1
+
+    @pytest.mark.parametrize("first", [0, 1, 2])
+    def test_writes_between_reads(self, first):
+        """A row read before a write has its old value, one read after it the new one, whatever the window knew of its storage."""
+        x, expected = fl.arange(12.0).view(4, 3), np.arange(12.0).reshape(4, 3)
+        for _ in range(4):
+            reads = [x[i] + 1 for i in (3, 1, 0, 1)[first:]]
+            wanted = [expected[i] + 1 for i in (3, 1, 0, 1)[first:]]
+            x[1:3] *= 2
+            expected[1:3] *= 2
+            reads += [x[i] * 3 for i in (2, 0, 1)]
+            wanted += [expected[i] * 3 for i in (2, 0, 1)]
+            x[0] = x[2]
+            expected[0] = expected[2]
+            np.testing.assert_array_equal(fl.stack(reads).numpy(), np.stack(wanted))
+            np.testing.assert_array_equal(x.numpy(force=True), expected)
+            x, expected = x.clone(), expected.copy()
+
+    def test_a_write_at_a_place_of_its_own(self):
+        x = fl.arange(6.0)
+        tail = x[4:]
+        total = x[:2].sum() + x[2:4].sum()
+        tail.add_(total)
+        assert tail.tolist() == [10.0, 11.0] and total.item() == 6.0

@@ -14,12 +14,13 @@ class Storage:
     ``buffer`` is None while the content is still to be computed by the pending window (or on ``meta``).
     ``version`` counts in-place writes. ``epoch`` and ``slot`` say which window knows this storage and under which
     number (negative: it existed before the window; else it is the window's output number). ``base`` is the byte
-    offset of the first view that the window saw: offsets within a window are relative to it.
+    offset of the first view that the window saw: offsets within a window are relative to it. ``written`` is the last window that
+    has an instruction which writes it.
     ``external`` is not None while memory is visible to somebody else (NumPy, DLPack): a weak reference to the
     visible object, or True for good. ``failure`` is the error of the operation that should have computed the content.
     """
 
-    __slots__ = ("buffer", "nbytes", "version", "epoch", "slot", "base", "external", "failure", "__weakref__")
+    __slots__ = ("buffer", "nbytes", "version", "epoch", "slot", "base", "written", "external", "failure", "__weakref__")
     inference = False
 
     def __init__(self, buffer: Buffer | None, nbytes: int, epoch: int = 0, slot: int = 0):
@@ -29,6 +30,7 @@ class Storage:
         self.epoch = epoch
         self.slot = slot
         self.base = 0
+        self.written = 0
         self.external: weakref.ref | bool | None = None
         self.failure: Exception | None = None
 

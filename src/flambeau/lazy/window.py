@@ -3,9 +3,10 @@
 Every operator call passes through ``record``; what it does per call is kept to a few attribute reads and appends.
 An instruction is a tuple ``(code, operand, ...)``. ``code`` is an interned ``Code`` (operator, static arguments,
 input layouts). An operand names a view of a storage: the storage's slot, or ``(slot, bytes)`` when the view begins
-``bytes`` after the first view that the window saw of it. Slots of storages that existed before are negative, slots of
-storages that the window makes count up from 0; both are given in order of first use, so that equal programs make equal
-keys. Python scalars are listed apart and are no part of the key.
+``bytes`` after the first view that the window saw of it. A view elsewhere of what the window only reads has a slot of
+its own (``Place``): how far apart the rows lie that a program happens to pick is no part of the form. Slots of storages
+that existed before are negative, slots of storages that the window makes count up from 0; both are given in order of
+first use, so that equal programs make equal keys. Python scalars are listed apart and are no part of the key.
 """
 
 from __future__ import annotations
@@ -60,10 +61,26 @@ class Code:
         return f"<{self.operator.name} {[list(i.shape) for i in self.inputs]} -> {[list(o.shape) for o in self.outputs]}>"
 
 
+class Place:
+    """A view of a storage that the window does not write, elsewhere than the first one: an input of its own."""
+
+    __slots__ = ("storage", "base", "epoch", "slot")
+
+    def __init__(self, storage: Storage, base: int, epoch: int, slot: int):
+        self.storage = storage
+        self.base = base
+        self.epoch = epoch
+        self.slot = slot
+
+    @property
+    def buffer(self):
+        return self.storage.buffer
+
+
 class Window:
     """The pending instructions of the process, or those of a body that is being traced."""
 
-    __slots__ = ("epoch", "code", "inputs", "outputs", "scalars", "sites", "weight", "limit", "tracing", "eager")
+    __slots__ = ("epoch", "code", "inputs", "outputs", "scalars", "sites", "places", "weight", "limit", "tracing", "eager")
     _epochs = 0
 
     def __init__(self, limit: float = SOFT_LIMIT, tracing: bool = False):
@@ -76,7 +93,8 @@ class Window:
         Window._epochs += 1
         self.epoch = Window._epochs
         self.code: list[tuple] = []
-        self.inputs: list[Storage] = []
+        self.inputs: list[Storage | Place] = []
+        self.places: dict[Storage, dict[int, Place]] = {}
         self.outputs: list[weakref.ref[Storage]] = []
         self.scalars: list = []
         self.sites: dict[int, str] = {}
@@ -114,13 +132,28 @@ def enter(window: Window, storage: Storage, offset: int) -> bool:
     return storage.external is not None and storage.is_external()
 
 
+def elsewhere(window: Window, storage: Storage, offset: int):
+    """The operand of a view that does not begin where the window's first view of its storage did."""
+    if storage.slot >= 0 or storage.written == window.epoch or window.tracing:
+        return storage.slot, offset - storage.base
+    places = window.places.setdefault(storage, {})
+    place = places.get(offset)
+    if place is None:
+        place = places[offset] = Place(storage, offset, window.epoch, -len(window.inputs) - 1)
+        window.inputs.append(place)
+    return place.slot
+
+
 def repair(window: Window) -> None:
     """Take back what an instruction that was cut short (by an interrupt, say) left in the window's lists."""
     del window.outputs[sum(len(instruction[0].outputs) for instruction in window.code):]
     del window.scalars[sum(instruction[0].scalars for instruction in window.code):]
     used = {operand[0] if operand.__class__ is tuple else operand for instruction in window.code for operand in instruction[1:]}
     while window.inputs and -len(window.inputs) not in used and not window.tracing:
-        window.inputs.pop().epoch = 0
+        taken_back = window.inputs.pop()
+        taken_back.epoch = 0
+        if taken_back.__class__ is Place:
+            del window.places[taken_back.storage][taken_back.base]
 
 
 _ref = weakref.ref
@@ -148,7 +181,7 @@ def record1(code: Code, a) -> Storage:
             sa = a._storage
             if sa.epoch != window.epoch:
                 urgent |= enter(window, sa, a._offset)
-            oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
+            oa = sa.slot if a._offset == sa.base else elsewhere(window, sa, a._offset)
             outputs = window.outputs
             storage = _storage(None, code.outputs[0].nbytes, window.epoch, len(outputs))
             outputs.append(_ref(storage))
@@ -176,8 +209,8 @@ def record2(code: Code, a, b) -> Storage:
                 urgent |= enter(window, sa, a._offset)
             if sb.epoch != epoch:
                 urgent |= enter(window, sb, b._offset)
-            oa = sa.slot if a._offset == sa.base else (sa.slot, a._offset - sa.base)
-            ob = sb.slot if b._offset == sb.base else (sb.slot, b._offset - sb.base)
+            oa = sa.slot if a._offset == sa.base else elsewhere(window, sa, a._offset)
+            ob = sb.slot if b._offset == sb.base else elsewhere(window, sb, b._offset)
             outputs = window.outputs
             storage = _storage(None, code.outputs[0].nbytes, epoch, len(outputs))
             outputs.append(_ref(storage))
@@ -204,6 +237,9 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
                     check_inference(written)
                 else:
                     written.version += 1
+                if window.places and written in window.places:
+                    run()  # its places are inputs of their own, which nothing may change
+                written.written = window.epoch
             urgent = window.eager
             epoch = window.epoch
             instruction = [code]
@@ -211,7 +247,7 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
             for t in inputs:
                 s, offset = t._storage, t._offset
                 if s.epoch == epoch:
-                    instruction.append(s.slot if offset == s.base else (s.slot, offset - s.base))
+                    instruction.append(s.slot if offset == s.base else elsewhere(window, s, offset))
                     continue
                 if s.buffer is None or s.external is not None:
                     urgent |= enter(window, s, offset)
