@@ -267,3 +267,25 @@ def test_products_without_elements_are_there_in_every_dtype(dtype, sizes):
     expected = torch.zeros(m, k, dtype=getattr(torch, dtype)) @ torch.zeros(k, n, dtype=getattr(torch, dtype))
     assert tuple((x @ y).shape) == tuple(expected.shape)
     assert (x @ y).tolist() == expected.tolist()
+
+
+@pytest.mark.parametrize("factor", [0.5, 0, 1, False, True, 2, np.float32(0.5)])
+def test_kinds_of_factors(factor):
+    """True is 1 also where False was given before."""
+
+    def results(m):
+        a, b = m.arange(4.0).reshape(2, 2), m.ones(2, 2)
+        m.addmm(a, b, a, alpha=False, beta=False)
+        return m.addmm(a, b, a, alpha=factor).tolist(), m.addmm(a, b, a, beta=factor).tolist()
+
+    assert results(flambeau) == results(torch)
+
+
+@pytest.mark.parametrize("matrix", ["int64", "float16", "float32", "float64"])
+@pytest.mark.parametrize("vector", ["int64", "float32", "complex64"])
+def test_addr_promotes(matrix, vector):
+    def result(m):
+        made = m.addr(m.ones(2, 3, dtype=getattr(m, matrix)), m.ones(2, dtype=getattr(m, vector)), m.arange(3))
+        return made.tolist(), str(made.dtype)
+
+    assert result(flambeau) == result(torch)

@@ -12,6 +12,7 @@ from .inplace import publish_inplace
 from .matmul import _outer, added, adjoint, bmm, mm, mv
 from .operator import Operator, compile_function, operator
 from .overrides import _scalar_name
+from .promotion import result_type_of
 from .registry import export
 from .reshaping import reshaped
 from .schema import NUMBERS, argument
@@ -43,6 +44,10 @@ class ScaledProduct(Operator):
         self.skips = name != "addr"  # PyTorch reads the vectors of addr even where alpha is 0
         self.gradient_body = self._gradient
 
+    def known(self, values):
+        # A bool is what zeros are kept as: True itself must be made a number first.
+        return None if values[3] is True or values[4] is True else super().known(values)
+
     def normalized(self, values) -> tuple:
         tensors = super().normalized(values[:3])
         self.check_dtypes(tensors)
@@ -62,6 +67,8 @@ class ScaledProduct(Operator):
         return _ONE if value == 1 else _ZERO if value == 0 else value
 
     def check_dtypes(self, tensors) -> None:
+        if self.name == "addr":  # alone promotes
+            return
         input, *factors = tensors
         for x, name in zip(factors, self.operands):
             if x.dtype is not input.dtype:
@@ -75,7 +82,8 @@ class ScaledProduct(Operator):
         if not _is_zero(beta):
             start = _scaled(start, beta)
             product = added(start, product) if self.name in ("addmm", "addbmm") else start + product
-        result = product if product.dtype.category > 1 else product.to(input.dtype)  # factors do not promote integers
+        whole = product.dtype.category < 2
+        result = product.to(result_type_of((input, first, second))) if whole else product  # factors do not promote integers
         return result if self.name == "addr" else result.contiguous()
 
     def _gradient(self, grad, saved):
