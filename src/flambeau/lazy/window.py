@@ -170,6 +170,19 @@ def set_inference(on: bool) -> None:
         _storage = new_storage if _inferring else Storage
 
 
+def note_writes(window: Window, code: Code, inputs) -> None:
+    """Count the writes of an instruction that comes next; what has places, inputs of their own, is written by another window."""
+    for i in code.mutates:
+        written = inputs[i]._storage
+        if written.inference:
+            check_inference(written)
+        else:
+            written.version += 1
+        if window.places and written in window.places:
+            run()
+        written.written = window.epoch
+
+
 def record1(code: Code, a) -> Storage:
     """Append an instruction with one tensor input and one fresh output; gives the output's storage."""
     with LOCK:
@@ -231,15 +244,8 @@ def record(code: Code, inputs, scalars=()) -> list[Storage]:
             window = current
             if window.weight > window.limit:
                 overflow(code)
-            for i in code.mutates:
-                written = inputs[i]._storage
-                if written.inference:
-                    check_inference(written)
-                else:
-                    written.version += 1
-                if window.places and written in window.places:
-                    run()  # its places are inputs of their own, which nothing may change
-                written.written = window.epoch
+            if code.mutates:
+                note_writes(window, code, inputs)
             urgent = window.eager
             epoch = window.epoch
             instruction = [code]
