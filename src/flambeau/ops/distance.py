@@ -34,7 +34,7 @@ def _p_norm(difference: Tensor, p: float) -> Tensor:
 
 def _p_norm_slope(signed: Tensor, norm: Tensor, p: float) -> Tensor:
     """Derivative of the p-norm by the signed differences; 0 where the norm is."""
-    norm, sign = norm.unsqueeze(-1), signed.sign()
+    norm, sign = norm.unsqueeze(-1), signed.sgn() if signed.is_complex() else signed.sign()
     if p == 0:
         return signed * 0
     if p == 1:

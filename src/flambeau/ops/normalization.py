@@ -131,9 +131,9 @@ def _(grads, saved):
     x, weight = compute(saved.input), saved.weight
     dims, lead = _row_dims(x, saved.normalized_shape), _lead_dims(x, saved.normalized_shape)
     grad, scale = compute(grads[0]), saved.outputs[1]
-    normal = x * scale
-    inner = grad if weight is None else grad * compute(weight)
-    to_input = scale * (inner - normal * mean(inner * normal, dims, True))
+    normal = (x * scale).conj()
+    inner = grad if weight is None else grad * compute(weight).conj()
+    to_input = scale.conj() * (inner - normal * mean(inner * normal, dims, True))
     if weight is None:
         return to_input
     return to_input, sum(grad * normal, lead) if lead else grad * normal

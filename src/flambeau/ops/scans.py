@@ -142,15 +142,15 @@ def _(grad, saved):
     x, y, dim = saved.input, saved.output, saved.dim
     if not x.ndim:
         return grad
-    if x.is_complex():
-        return _reversed_sum(grad * (-y).exp().conj(), dim) * x.exp().conj()
-
     nothing = dtypes.finfo(x.dtype).min  # a finite stand-in for the logarithm of 0, so that this has a gradient
 
     def part(positive):
         logs = where(positive > 0, where(positive > 0, positive, 1).log(), nothing) - y
         return (logcumsumexp(logs.flip(dim), dim).flip(dim) + x).exp()
 
+    if x.is_complex():
+        logs = where(grad == 0, nothing, where(grad == 0, 1, grad).conj().log()) - y
+        return (logcumsumexp(logs.flip(dim), dim).flip(dim) + x).exp().conj()
     return part(grad) - part(-grad)
 
 
