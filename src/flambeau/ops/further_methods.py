@@ -42,14 +42,14 @@ def dim_order(self, *, ambiguity_check=False):
     ``ambiguity_check=True`` raises RuntimeError where more than one order fits; a list of memory formats: unless the tensor has
     just one format, which is in the list.
     """
-    if ambiguity_check is not True and ambiguity_check is not False:
-        if not (isinstance(ambiguity_check, list) and ambiguity_check):
-            raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
+    if not isinstance(ambiguity_check, (bool, list)) or ambiguity_check == []:
+        raise TypeError("The ambiguity_check argument must be a bool or a list of memory formats.")
     formats = [devices.contiguous_format, devices.channels_last, devices.channels_last_3d]
     fitting = [f for f in formats if self.is_contiguous(memory_format=f)]
-    if ambiguity_check is not False and _has_several_orders(self):
-        if ambiguity_check is True or len(fitting) != 1 or fitting[0] not in ambiguity_check:
-            raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
+    allowed = ambiguity_check if isinstance(ambiguity_check, list) else []
+    known = len(fitting) == 1 and fitting[0] in allowed
+    if ambiguity_check is not False and not known and _has_several_orders(self):
+        raise RuntimeError("The tensor does not have unique dim order, or cannot map to exact one of the given memory formats.")
     if formats[0] in fitting:
         return tuple(range(self.ndim))
     return (0, *range(2, self.ndim), 1) if fitting else _by_strides(self)

@@ -65,7 +65,10 @@ class Generator(sampling.Generator):
         return from_array(self.get_state_array(), dtypes.uint8)
 
     def set_state(self, new_state: Tensor) -> Generator:
-        """Continue from ``new_state``, and give the generator itself. Raises TypeError unless it is a uint8 tensor, RuntimeError for a wrong size."""
+        """Continue from ``new_state``, and give the generator itself.
+
+        Raises TypeError unless it is a uint8 tensor, RuntimeError for a wrong size.
+        """
         if not isinstance(new_state, Tensor):
             raise TypeError(f"expected a torch.ByteTensor, but got {type(new_state).__name__}")
         if new_state.dtype is not dtypes.uint8:
