@@ -101,11 +101,11 @@ legacy_contiguous_format = contiguous_format
 inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 _SUBMODULES = frozenset({
-    "_C", "_VF", "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda", "data", "distributed", "distributions", "fft",
-    "func", "functional", "hub", "jit", "library", "linalg", "masked", "mps", "mtia", "multiprocessing", "nested", "nn", "onnx",
-    "optim", "overrides", "profiler", "random", "return_types", "serialization", "signal", "sparse", "special", "storage",
-    "testing", "types", "utils",
-    "version", "vision", "xpu",
+    "_C", "_VF", "__config__", "_tensor_str", "_utils", "accelerator", "alias", "amp", "backends", "compiler", "cpu", "cuda",
+    "data", "distributed", "distributions", "fft", "func", "functional", "futures", "hub", "jit", "library", "linalg", "masked",
+    "mps", "mtia", "multiprocessing", "nested", "nn", "onnx", "optim", "overrides", "profiler", "quasirandom", "random",
+    "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils", "version", "vision",
+    "xpu",
 })  # fmt: skip
 _LAZY = {
     "load": "serialization",
@@ -118,6 +118,7 @@ _LAZY = {
                     "assertions"),
     **dict.fromkeys(("DispatchKey", "DispatchKeySet", "_VariableFunctions", "_VariableFunctionsClass"), "_C"),
     **dict.fromkeys(("Event", "Stream"), "accelerator"),
+    "Future": "futures",
     **dict.fromkeys(("SymBool", "SymFloat", "SymInt", "sym_float", "sym_fresh_size", "sym_int", "sym_ite", "sym_max", "sym_min", "sym_not",
                      "sym_sqrt", "sym_sum"), "symbolic"),
 }

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from .nn.parameter import Parameter, _rebuild_parameter
+from .ops.joining import cat
 from .ops.pickling import rebuild_tensor
 from .ops.sparse.handling import rebuild_sparse_tensor
 from .ops.storages import TypedStorage, UntypedStorage
@@ -94,3 +95,38 @@ def _get_layout(name: str) -> devices.layout:
 def _rebuild_sparse_tensor(layout: devices.layout, data: tuple) -> Tensor:
     """A sparse tensor from its components, which are checked to fit: ``(indices, values, size, is_coalesced)`` of the COO layout."""
     return rebuild_sparse_tensor(layout, data)
+
+
+def _element_size(dtype: Any) -> int:
+    """The bytes of an element."""
+    return dtype.itemsize
+
+
+def _flatten_dense_tensors(tensors: Sequence[Tensor]) -> Tensor:
+    """All elements of the tensors, one after the other. ValueError for no tensors."""
+    if not tensors:
+        raise ValueError("_flatten_dense_tensors: expected a non-empty list of Tensors")
+    return cat([t.reshape(-1) for t in tensors])
+
+
+def _unflatten_dense_tensors(flat: Tensor, tensors: Sequence[Tensor]) -> tuple[Tensor, ...]:
+    """Views of ``flat`` in the shapes of ``tensors``: the inverse of :func:`_flatten_dense_tensors`."""
+    pieces = flat.split([t.numel() for t in tensors])
+    return tuple(piece.view(t.shape) for piece, t in zip(pieces, tensors))
+
+
+def _get_device_index(device: Any, optional: bool = False, allow_cpu: bool = False) -> int | None:
+    """The number of a device: a number, a device or its name; None for None where ``optional``, -1 for the CPU where ``allow_cpu``."""
+    if isinstance(device, int):
+        return device
+    found = devices.device(device) if isinstance(device, str) else device
+    if isinstance(found, devices.device):
+        if found.type == "cpu":
+            if not allow_cpu:
+                raise ValueError(f"Expected a non cpu device, but got: {device}")
+            return -1
+        if found.index is not None:
+            return found.index
+    if optional:
+        return None
+    raise ValueError(f"Expected a torch.device with a specified index or an integer, but got:{device}")

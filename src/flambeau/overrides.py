@@ -94,6 +94,11 @@ def get_ignored_functions() -> set[Callable]:
     return {f for functions in NAMESPACES.values() for f in functions.values() if callable(f) and not _is_overridable(f)}
 
 
+def get_default_nowrap_functions() -> set[Callable]:
+    """Functions whose result stays a plain tensor for subclasses: the getters of ``grad`` and ``_base``."""
+    return {vars(Tensor)[name].__get__ for name in ("_base", "grad") if hasattr(vars(Tensor).get(name), "__get__")}
+
+
 def get_testing_overrides() -> dict[Callable, Callable]:
     """For each function that can be taken over a function of the same signature that gives -1."""
 

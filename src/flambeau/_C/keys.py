@@ -71,7 +71,7 @@ class _ExcludeDispatchKeyGuard:
             raise NotImplementedError(
                 f"flambeau: _ExcludeDispatchKeyGuard: excluding {', '.join(unknown)} is not supported"
             )
-        if keys.has(DispatchKey.AutocastCPU):
+        if keys.has(DispatchKey["AutocastCPU"]):
             self._block = autocast("cpu", enabled=False)
             self._block.__enter__()
 

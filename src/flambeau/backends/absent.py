@@ -27,7 +27,7 @@ def declare(
     """
     for name, value in (answers or {}).items():
         module.setdefault(
-            name, _function(module, name, lambda value=value: value, f"Always {value!r}: there is no such device.")
+            name, _function(module, name, _constant(value), f"Always {value!r}: there is no such device.")
         )
     for name in nothing.split():
         module.setdefault(name, _function(module, name, lambda: None, "Nothing: there is no such device."))
@@ -37,6 +37,10 @@ def declare(
         )
     for name in classes.split():
         module.setdefault(name, _class(module, name, refusal))
+
+
+def _constant(value: Any) -> Callable[[], Any]:
+    return lambda: value
 
 
 def _raiser(refusal: Callable[[], Exception]) -> Callable[[], None]:

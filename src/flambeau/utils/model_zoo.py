@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..hub import _get_torch_home, download_url_to_file
+from ..hub import download_url_to_file
 from ..hub import load_state_dict_from_url as load_url
 
 __all__ = ["load_url"]
