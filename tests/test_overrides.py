@@ -299,3 +299,69 @@ def test_attributes_travel():
     parameter.label = "y"
     loaded = pickle.loads(pickle.dumps(parameter))
     assert type(loaded) is flambeau.nn.Parameter and loaded.label == "y" and loaded.requires_grad
+
+
+ASKED = {
+    "shape": lambda lib, x: x.shape,
+    "size": lambda lib, x: x.size(),
+    "transposed": lambda lib, x: x.T,
+    "item": lambda lib, x: x.sum().item(),
+    "float": lambda lib, x: float(x.sum()),
+    "bool": lambda lib, x: bool(x.sum()),
+    "len": lambda lib, x: len(x),
+    "power": lambda lib, x: x**2,
+    "cast": lambda lib, x: x.double(),
+    "data": lambda lib, x: x.data,
+    "requires_grad_": lambda lib, x: x.clone().requires_grad_(),
+}
+
+
+@pytest.mark.parametrize("name", ASKED)
+def test_modes_and_classes_are_asked_for_attributes_and_conversions(name):
+    def seen(lib):
+        x, by_class = recording(lib)
+        by_mode = []
+        by_class.clear()
+        ASKED[name](lib, x)
+        with recorder(lib, by_mode):
+            ASKED[name](lib, lib.ones(2, 2))
+        after = list(by_mode)
+        ASKED[name](lib, lib.ones(2, 2))
+        assert by_mode == after  # nobody is asked when the mode is over
+        return by_class, [call for call in by_mode if call != "ones"]
+
+    assert seen(flambeau) == seen(torch)
+
+
+METHODS = {
+    "add": lambda lib: (lambda x: x + 1, lib.Tensor.add),
+    "radd": lambda lib: (lambda x: 1 + x, lib.Tensor.add),
+    "sub": lambda lib: (lambda x: x.sub(1), lib.Tensor.sub),
+    "torch.sub": lambda lib: (lambda x: lib.sub(x, 1), lib.sub),
+    "rsub": lambda lib: (lambda x: 1 - x, lib.Tensor.__rsub__),
+    "iadd": lambda lib: (lambda x: x.__iadd__(1), lib.Tensor.add_),
+    "pow": lambda lib: (lambda x: x**2, lib.Tensor.__pow__),
+    "matmul": lambda lib: (lambda x: x @ x, lib.Tensor.matmul),
+    "sum": lambda lib: (lambda x: x.sum(0), lib.Tensor.sum),
+    "torch.sum": lambda lib: (lambda x: lib.sum(x, 0), lib.sum),
+    "view": lambda lib: (lambda x: x.view(4), lib.Tensor.view),
+    "shape": lambda lib: (lambda x: x.shape, lib.Tensor.shape.__get__),
+}
+
+
+@pytest.mark.parametrize("name", METHODS)
+@LIBRARIES
+def test_a_class_is_given_the_function_that_was_called(lib, name):
+    given = []
+
+    class Keeping(lib.Tensor):
+        @classmethod
+        def __torch_function__(cls, func, types, args=(), kwargs=None):
+            given.append(func)
+            return super().__torch_function__(func, types, args, kwargs)
+
+    call, expected = METHODS[name](lib)
+    x = lib.ones(2, 2).as_subclass(Keeping)
+    given.clear()
+    call(x)
+    assert given == [expected]

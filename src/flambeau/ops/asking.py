@@ -1,6 +1,6 @@
-"""What classes with a ``__torch_function__`` of their own are asked beside operators: attributes, and methods without an operator.
+"""What a ``__torch_function__`` is asked beside operators: attributes, and methods that need none.
 
-Plain tensors pay nothing for it: the attributes of such a class are put into the class itself when it is made.
+Plain tensors pay nothing for it: the attributes are put into such a class when it is made, and into Tensor while modes are on.
 """
 
 from __future__ import annotations
@@ -8,7 +8,8 @@ from __future__ import annotations
 import functools
 
 from ..tensor import Tensor, set_class_preparer
-from .overrides import default_torch_function, modes, offer
+from . import overrides
+from .overrides import modes, offer
 from .registry import NAMESPACES
 
 ATTRIBUTES = (
@@ -25,30 +26,30 @@ METHODS = (
 )  # fmt: skip
 
 # The functions of ``torch.nn.functional`` that PyTorch compiles: the others hand over the defaults of their arguments too.
-_COMPILED = frozenset("""
+_COMPILED = """
     adaptive_avg_pool1d avg_pool1d avg_pool2d avg_pool3d bilinear celu_ channel_shuffle conv1d conv2d conv3d conv_tbc conv_transpose1d
     conv_transpose2d conv_transpose3d cosine_similarity elu_ gelu hardshrink hardtanh_ leaky_relu_ linear logsigmoid native_channel_shuffle
     one_hot pairwise_distance pdist pixel_shuffle pixel_unshuffle prelu relu_ rrelu_ scaled_dot_product_attention selu_ softplus softshrink
     threshold_ rms_norm
-""".split())
+"""
 
 
 def _spell_functional() -> None:
-    compiled = set(NAMESPACES["torch"].values())
+    compiled, shared = _COMPILED.split(), set(NAMESPACES["torch"].values())
     for name, function in NAMESPACES["nn.functional"].items():
-        if name not in _COMPILED and function not in compiled:
+        if name not in compiled and function not in shared:
             function.spelled = True
 
 
 def _attribute(own: property) -> property:
     def read(self):
-        return own.__get__(self) if modes.disabled else offer(own.__get__, (self,), {})
+        return offer(own.__get__, (self,), {}) if _listening(self) else own.__get__(self)
 
     def write(self, value):
-        own.__set__(self, value) if modes.disabled else offer(own.__set__, (self, value), {})
+        offer(own.__set__, (self, value), {}) if _listening(self) else own.__set__(self, value)
 
     def remove(self):
-        own.__delete__(self) if modes.disabled else offer(own.__delete__, (self,), {})
+        offer(own.__delete__, (self,), {}) if _listening(self) else own.__delete__(self)
 
     return property(read, write if own.fset else None, remove if own.fdel else None, own.__doc__)
 
@@ -56,22 +57,36 @@ def _attribute(own: property) -> property:
 def _method(own):
     @functools.wraps(own)
     def asking(self, *args, **kwargs):
-        return own(self, *args, **kwargs) if modes.disabled else offer(own, (self, *args), kwargs)
+        return offer(own, (self, *args), kwargs) if _listening(self) else own(self, *args, **kwargs)
 
     return asking
+
+
+def _listening(tensor: Tensor) -> bool:
+    """Whether a mode, or the tensor's class, is to be asked."""
+    return not modes.disabled and (bool(modes.stack) or tensor._spec.override)
+
+
+_OWN = {name: getattr(Tensor, name) for name in (*ATTRIBUTES, *METHODS)}
+_ASKING = {name: (_attribute if name in ATTRIBUTES else _method)(own) for name, own in _OWN.items()}
 
 
 def prepare(cls: type) -> None:
     """Let instances of ``cls`` be asked for what Tensor itself defines; what the class defines stays."""
     handler = getattr(cls.__torch_function__, "__func__", None)
-    if not cls._asks or handler is default_torch_function:
+    if not cls._asks or handler is overrides.default_torch_function:
         return
-    for names, asking in ((ATTRIBUTES, _attribute), (METHODS, _method)):
-        for name in names:
-            own = getattr(Tensor, name)
-            if getattr(cls, name) is own:
-                setattr(cls, name, asking(own))
+    for name, asking in _ASKING.items():
+        if getattr(cls, name) in (_OWN[name], asking):
+            setattr(cls, name, asking)
+
+
+def watch(on: bool) -> None:
+    """While modes are on they are asked for what tensors have without an operator; otherwise this costs nothing."""
+    for name, own in (_ASKING if on else _OWN).items():
+        setattr(Tensor, name, own)
 
 
 set_class_preparer(prepare)
+overrides.watch_attributes = watch
 _spell_functional()

@@ -214,6 +214,10 @@ _entire = 0  # how many of them see all operators
 _lock = threading.Lock()
 
 
+def watch_attributes(on: bool) -> None:
+    """Have modes asked for what Tensor has without an operator, or no more; ``asking`` says how."""
+
+
 def _suspend_rules(among=None) -> None:
     """Send every call (of ``among``) through the general path, which asks modes: known signatures would pass them by."""
     global suspended, _entire
@@ -223,6 +227,7 @@ def _suspend_rules(among=None) -> None:
             _entire += 1
             if _entire > 1:
                 return
+            watch_attributes(True)
         for op in operators if among is None else among:
             op.aside.update(op.rules)
             op.rules.clear()
@@ -237,6 +242,8 @@ def _resume_rules(among=None) -> None:
         suspended -= 1
         if among is None:
             _entire -= 1
+            if not _entire:
+                watch_attributes(False)
         if suspended:
             return
         for op in operators:

@@ -143,7 +143,7 @@ def _pow_infix(self, other):
 _offered_infix = dispatching(_raise)
 _offered_infix.offered, _offered_infix.plain = "__pow__", pow
 Tensor.__pow__ = _pow_infix
-_pow_infix.plain = pow
+_pow_infix.plain, _pow_infix.__name__ = pow, "pow"
 attach_inplace(pow_, "__ipow__")
 attach_infix(_rpow, "__rpow__")
 

@@ -239,8 +239,11 @@ def _cell(name: str, kind: str, input, state, w_ih, w_hh, b_ih, b_hh):
     if w_hh.shape != (w_ih.shape[0], state[0].shape[-1]):
         raise RuntimeError(f"{name}: hidden0 has inconsistent hidden_size: got {state[0].shape[-1]}, expected {w_hh.shape[1]}")
     x, a = linear(input, w_ih, b_ih), linear(state[0], w_hh, b_hh)
-    if x.dtype is not state[0].dtype and not kind.startswith("rnn"):  # autocast: as for whole networks
-        x, a = x.to(state[0].dtype), a.to(state[0].dtype)
+    if x.dtype is not state[0].dtype:  # autocast: as for whole networks; a simple cell's state has no part in the result
+        if kind.startswith("rnn"):
+            state = tuple([s.to(x.dtype) for s in state])
+        else:
+            x, a = x.to(state[0].dtype), a.to(state[0].dtype)
     return _step(x, a, state, kind)
 
 
