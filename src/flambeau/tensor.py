@@ -83,12 +83,12 @@ class Tensor:
     def size(self, dim: int | None = None):
         """The shape, or the size of dimension ``dim``."""
         shape = self._spec.shape
-        return shape if dim is None else shape[wrap_dim(dim, len(shape))]
+        return shape if dim is None else shape[_checked_dim("size", dim, len(shape))]
 
     def stride(self, dim: int | None = None):
         """Elements between neighbours along each dimension, or along ``dim``."""
         stride = self._spec.stride
-        return stride if dim is None else stride[wrap_dim(dim, len(stride))]
+        return stride if dim is None else stride[_checked_dim("stride", dim, len(stride))]
 
     def storage_offset(self) -> int:
         """Elements between the start of the storage and the first element."""
@@ -538,6 +538,14 @@ def wrap_dim(dim: int, ndim: int) -> int:
             raise ValueError(f"Overflow when unpacking long long: {dim}")
         raise IndexError(f"Dimension out of range (expected to be in range of [{-bound}, {bound - 1}], but got {dim})")
     return dim + bound if dim < 0 else dim
+
+
+def _checked_dim(name: str, dim, ndim: int) -> int:
+    if dim.__class__ is not int:
+        if isinstance(dim, (bool, np.bool_)) or not hasattr(dim, "__index__"):
+            raise TypeError(f"{name}(): argument 'dim' (position 1) must be int, not {type(dim).__name__}")
+        dim = dim.__index__()
+    return wrap_dim(dim, ndim)
 
 
 def _prepare_class(cls: type) -> None:

@@ -168,6 +168,8 @@ def dispatching(body, *, out: bool = True, classes: bool = True):
     Keywords may have NumPy's names, ``axis`` and ``keepdims`` for ``dim`` and ``keepdim``, and Python's types for dtypes.
     """
     code = getattr(body, "__code__", None)
+    if "<locals>" in getattr(body, "__qualname__", ""):
+        body.__qualname__ = body.__name__  # which messages of Python's own give
     names = code.co_varnames[:code.co_argcount + code.co_kwonlyargcount] if code is not None else ()
     axis = "dim" in names and "axis" not in names
     typed = "dtype" in names

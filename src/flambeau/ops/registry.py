@@ -64,7 +64,7 @@ def function(namespace: str | None = "torch", *, method: bool | str = False, nam
         public = overrides.dispatching(body, classes=classes)
         bound = _as_method(body, public)
         own = name or body.__name__
-        public.__name__ = bound.__name__ = own
+        public.__name__ = bound.__name__ = body.__qualname__ = own
         for exported in (own, *aliases):
             if namespace is not None:
                 export(namespace, exported, public)

@@ -27,6 +27,8 @@ class device(Fixed):
             if type < 0:
                 raise RuntimeError(f"device(): the index of a device must not be negative, got {type}")
             raise RuntimeError(f"Cannot access accelerator device when none is available: device({type}) names one by its index alone")
+        if type == "":
+            raise RuntimeError("Device string must not be empty")
         if not isinstance(type, str):
             raise TypeError(f"device(): argument 'type' must be str, not {type.__class__.__name__}")
         name, colon, number = type.partition(":")
