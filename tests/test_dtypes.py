@@ -286,3 +286,27 @@ def test_what_a_product_adds_opens_no_sum_of_8_bit_floats():
     assert fl.addmm(x, x, x).float().tolist() == [[3.0, 3.0], [3.0, 3.0]]
     with pytest.raises(NotImplementedError, match="add"):
         x + x
+
+
+def test_signatures_known_under_another_default_dtype():
+    """What was found out under one default dtype does not hold under another."""
+
+    def results(m):
+        x = m.tensor([1, 3, 2])
+        return [
+            str(r.dtype)
+            for r in (x / 2, x.sqrt(), x + 0.5, x.float().to(m.int32).exp(), m.where(x > 1, 0.5, 1), 0.5 * x, x.div(x))
+        ]
+
+    for m in (fl, torch):
+        before = m.get_default_dtype()
+        found = []
+        try:
+            for default in ("float32", "float64", "bfloat16", "float32", "float64"):
+                m.set_default_dtype(getattr(m, default))
+                found.append(results(m))
+        finally:
+            m.set_default_dtype(before)
+        if m is fl:
+            ours = found
+    assert ours == found

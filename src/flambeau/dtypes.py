@@ -135,6 +135,13 @@ _BY_PYTHON = {bool: bool_, int: int64, float: float64, complex: complex128}
 _BY_NUMPY = {d.numpy: d for d in ALL if not d.packed}
 
 
+def _refuse_another(cls, *args, **kwargs):
+    raise TypeError("cannot create 'torch.dtype' instances: there are those that flambeau names")
+
+
+dtype.__new__ = _refuse_another  # type: ignore[method-assign,assignment]
+
+
 def _by_name(name: str) -> dtype:
     return BY_NAME[name]
 
@@ -222,6 +229,7 @@ def result_kind(value) -> str:
 
 
 _default = float32
+followers: list = []  # called with the old and the new default dtype, before it changes
 # eps, max, the smallest normal number and the resolution of floats that NumPy does not have.
 _LIMITS = {
     "bfloat16": (2.0**-7, (2 - 2.0**-7) * 2.0**127, 2.0**-126, 0.01),
@@ -243,6 +251,9 @@ def set_default_dtype(d: dtype) -> None:
     global _default
     if not isinstance(d, dtype) or not d.is_floating_point:
         raise TypeError("only floating-point types are supported as the default type")
+    if d is not _default:
+        for follow in followers:
+            follow(_default, d)
     _default = d
 
 

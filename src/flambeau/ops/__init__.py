@@ -18,7 +18,7 @@ from . import random, counts, subclassing, asking, properties, legacy_types, seq
 from . import sparse
 from types import SimpleNamespace
 
-from . import partial_dtypes
+from . import default_dtype, partial_dtypes
 from .overrides import operators as _operators
 from .registered import load_library
 from .registered import namespace as _namespace

@@ -7,6 +7,8 @@ calls find it in ``rules`` and record one instruction.
 
 from __future__ import annotations
 
+import weakref
+
 from ..autograd.mode import state
 from ..compiler.graph import Param, Trace
 from ..lazy import window as _window
@@ -21,6 +23,7 @@ from .schema import NUMBERS, Schema, compile_function, head, key_expression, nor
 
 _new = object.__new__
 MAX_RULES = 8192  # signatures that an operator remembers
+every: weakref.WeakSet = weakref.WeakSet()  # all operators, also those without a public name
 
 
 class Untraceable(Exception):
@@ -86,6 +89,7 @@ class Operator:
         self.others: dict = {}  # signatures that need the general path
         self.aside: dict = {}  # ``rules``, while a mode asks for the general path always
         self.codes: dict = {}
+        every.add(self)
         self.doc = (body.__doc__ if body is not None else None)
         self.function = None
         self.node_name = "".join(w.capitalize() for w in self.name.rpartition(".")[2].split("_")) + "Backward0"
