@@ -124,3 +124,9 @@ def test_the_mean_of_one_number_is_no_view_of_it():
     for deviation in (flambeau.var_mean, flambeau.std_mean):
         deviation(x)[1].add_(1)
     assert x.item() == 2.0
+
+
+def test_the_gradient_of_a_mean_may_be_written():
+    x = flambeau.ones(3, 4, requires_grad=True)
+    (grad,) = flambeau.autograd.grad(x.mean(), x)
+    assert grad.is_contiguous() and grad.mul_(12).tolist() == x.tolist()

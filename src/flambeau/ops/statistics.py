@@ -71,7 +71,7 @@ mean.operator.node_name = counted_node("Mean")
 def _(grad, saved):
     dims = reduced_dims("mean", saved.dim, saved.input.ndim)
     n = size_over(saved.input, dims)
-    return spread(grad / n if n != 1 else grad, saved.input.shape, dims)
+    return spread(grad / n if n != 1 else grad, saved.input.shape, dims).contiguous()  # the caller may write it
 
 
 def _printed(d) -> str:
