@@ -116,7 +116,9 @@ def all_cases(pattern: str, seed: int, chains: int) -> Iterator[tuple[str, Calla
 
 
 def differences(wanted: Any, got: Any, messages: bool, path: str = "") -> Iterator[str]:
-    """What differs, and where inside of a result."""
+    """What differs, and where inside of a result; what PyTorch does not implement is left out."""
+    if isinstance(wanted, Raised) and "not implemented" in wanted.message:
+        return
     if isinstance(wanted, Raised) and isinstance(got, Raised):
         if wanted.kind != got.kind or (messages and wanted.message != got.message):
             yield f"{path}: {got}, expected {wanted}"

@@ -137,3 +137,26 @@ def test_second_derivatives():
             )
             seconds.append(library.autograd.grad(first.sum(), x)[0])
         same(*seconds)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        lambda m, x: m.relu(x),
+        lambda m, x: m.nn.functional.relu6(x),
+        lambda m, x: m.nn.functional.leaky_relu(x, 0.2),
+        lambda m, x: m.nn.functional.hardtanh(x),
+        lambda m, x: m.nn.functional.softshrink(x),
+        lambda m, x: m.nn.functional.threshold(x, 0.1, 2.0),
+        lambda m, x: m.nn.functional.prelu(x, m.tensor([0.25])),
+        lambda m, x: m.relu(x @ m.ones(3, 3)) @ m.ones(3),
+    ],
+)
+def test_second_derivatives_of_steps_are_zeros(function):
+    found = []
+    for m in (flambeau, torch):
+        x = m.tensor([0.5, -2.0, 3.0], requires_grad=True)
+        (first,) = m.autograd.grad(function(m, x).sum(), x, create_graph=True)
+        assert first.requires_grad
+        found.append((first.tolist(), m.autograd.grad(first.sum(), x)[0].tolist()))
+    assert found[0] == found[1]

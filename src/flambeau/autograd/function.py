@@ -224,11 +224,10 @@ class Function(metaclass=FunctionMeta):
     @classmethod
     def apply(cls, *args, **kwargs):
         """Run ``forward`` and put the operator into the graph."""
-        if kwargs and cls.setup_context is Function.setup_context:
-            raise TypeError(f"{cls.__name__}.apply() takes no keyword arguments")
-        separate = cls.setup_context is not Function.setup_context
-        if separate:
+        if cls.setup_context is not Function.setup_context:
             args = _bound(cls.forward, args, kwargs)
+        elif kwargs:
+            args = _bound(cls.forward, (None, *args), kwargs)[1:]
         if _transformation is not None and any(isinstance(a, Tensor) and a._spec.override for a in args):
             found = _transformation(cls, args)
             if found is not NotImplemented:

@@ -12,6 +12,7 @@ from ..tensor import Tensor, from_array
 from . import overrides
 from .clamping import _clamp, at_least, at_most
 from .creation import fitting
+from .dependence import in_steps
 from .elementwise import refusal
 from .inplace import InplaceOperator
 from .operator import Operator, make_function, operator
@@ -117,7 +118,7 @@ def relu(input):
 
 @relu.gradient
 def _(grad, saved):
-    return where(saved.output <= 0, 0, grad)
+    return in_steps(where(saved.output <= 0, 0, grad), saved.output)
 
 
 @activation("relu6(Tensor input)", refuse="bc", node="HardtanhBackward0")
@@ -129,7 +130,7 @@ def relu6(input):
 @relu6.gradient
 def _(grad, saved):
     x = saved.input
-    return where((x <= 0) | (x >= 6), 0, grad)
+    return in_steps(where((x <= 0) | (x >= 6), 0, grad), x)
 
 
 @activation("leaky_relu(Tensor input, float negative_slope=0.01)", underscored=True)
@@ -140,7 +141,7 @@ def leaky_relu(input, negative_slope):
 
 @leaky_relu.gradient
 def _(grad, saved):
-    return where(saved.input > 0, grad, grad * saved.negative_slope)
+    return in_steps(where(saved.input > 0, grad, grad * saved.negative_slope), saved.input)
 
 
 @operator("prelu(Tensor input, Tensor weight)", namespace=None, opmath=True)
@@ -151,7 +152,8 @@ def _prelu(input, weight):
 @_prelu.gradient
 def _(grad, saved):
     positive = saved.input > 0
-    return where(positive, grad, saved.weight * grad), where(positive, 0, saved.input * grad)
+    to_input = in_steps(where(positive, grad, saved.weight * grad), saved.input)
+    return to_input, where(positive, 0, saved.input * grad)
 
 
 _prelu.operator.node_name = "PreluKernelBackward0"
@@ -196,7 +198,7 @@ def threshold(input, threshold, value):
 
 @threshold.gradient
 def _(grad, saved):
-    return where(saved.input <= saved.threshold, 0, grad)
+    return in_steps(where(saved.input <= saved.threshold, 0, grad), saved.input)
 
 
 def _rrelu_slopes(input, lower, upper):
@@ -440,7 +442,7 @@ def hardtanh(input, min_val, max_val):
 @hardtanh.gradient
 def _(grad, saved):
     x = saved.input
-    return where((x <= saved.min_val) | (x >= saved.max_val), 0, grad)
+    return in_steps(where((x <= saved.min_val) | (x >= saved.max_val), 0, grad), x)
 
 
 @activation("hardswish(Tensor input)", refuse="bic")
@@ -477,7 +479,7 @@ def hardshrink(input, lambd):
 @hardshrink.gradient
 def _(grad, saved):
     x = saved.input
-    return where((x >= -saved.lambd) & (x <= saved.lambd), 0, grad)
+    return in_steps(where((x >= -saved.lambd) & (x <= saved.lambd), 0, grad), x)
 
 
 @activation("softshrink(Tensor input, float lambd=0.5)", inplace=False, refuse="bic")
@@ -492,7 +494,7 @@ def softshrink(input, lambd):
 @softshrink.gradient
 def _(grad, saved):
     x = saved.input
-    return where((x >= -saved.lambd) & (x <= saved.lambd), 0, grad)
+    return in_steps(where((x >= -saved.lambd) & (x <= saved.lambd), 0, grad), x)
 
 
 # -- others --------------------------------------------------------------------------------------------------

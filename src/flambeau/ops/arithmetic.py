@@ -260,8 +260,9 @@ _rdiv.operator.node_name = "MulBackward0"
 
 @_rdiv.gradient
 def _(grad, saved):
-    by_input = -grad * (saved.output / saved.input).conj()
-    return (by_input, grad / saved.input.conj()) if isinstance(saved.other, Tensor) else by_input
+    inverse = saved.input.reciprocal()  # not by the output, which may be written in place
+    by_input = -by_conjugate(times, grad, saved.other) * (inverse * inverse).conj()
+    return (by_input, grad * inverse.conj()) if isinstance(saved.other, Tensor) else by_input
 
 
 def _dividing(name: str):

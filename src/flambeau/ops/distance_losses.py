@@ -106,7 +106,7 @@ def _smooth(x, t, beta):
 
 def _smooth_slope(x, t, beta):
     z = x - t
-    return _opposite(where(z.abs() < beta, z / beta, z.sgn()))
+    return _opposite(where(z.abs() >= beta, z.sgn(), z / beta))  # NaN stays NaN
 
 
 _smooth_l1_loss = pairwise("smooth_l1_loss", _smooth, _smooth_slope, "float beta, ", floats=True)
