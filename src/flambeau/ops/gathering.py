@@ -296,6 +296,11 @@ def masked_select(input, mask, *, out=None):
 
     shape = broadcast_shapes(input.shape, mask.shape)
     source, where = input.expand(shape), mask.expand(shape)
+    if out is None:
+        from .indexing import selected, selects
+
+        if selects(source, where):
+            return selected(source, where)
     found = index_at(lifted(source), list(enumerate(nonzero_tuple(lifted(where)))))
     if out is None:
         return found

@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..autograd.mode import state
+from ..lazy.run import NUMPY_ONLY
 from ..runtime import devices
 from ..tensor import Tensor, from_array
 from . import overrides
@@ -191,6 +192,19 @@ def get_item(self, index):
     return _read(self, index)
 
 
+def selected(x: Tensor, where: Tensor) -> Tensor:
+    """The elements of ``x`` at a mask for which ``selects`` holds; of large tensors by machine code."""
+    array, mask = x._array(), where._array()
+    if array.size >= _MANY and not NUMPY_ONLY and array.flags.c_contiguous:
+        from ..compiler.targets.cpu import selecting
+
+        found = selecting.selected(mask, array) if selecting.takes(mask) else None
+        if found is not None:
+            return from_array(found, x.dtype)
+    return from_array(array[mask], x.dtype)
+
+
+_MANY = 1 << 15
 _ALL = slice(None)
 
 
@@ -235,8 +249,8 @@ def _read(self, index):
             view = self if key is None else basic(self, key)
             if view is not None:
                 return index_at(view, indices)
-    if kind is Tensor and index.dtype is dtypes.bool_ and _selects(self, index):
-        return from_array(self._array()[index._array()], self.dtype)
+    if kind is Tensor and index.dtype is dtypes.bool_ and selects(self, index):
+        return selected(self, index)
     found = plan(self._spec.shape, index)
     viewed = view_at(self, found.key, found.name)
     if not found.indices:
@@ -244,7 +258,7 @@ def _read(self, index):
     return index_at(viewed, found.indices)
 
 
-def _selects(x: Tensor, mask: Tensor) -> bool:
+def selects(x: Tensor, mask: Tensor) -> bool:
     """Whether a mask of all elements is all there is to see to: no history, no class of its own, memory of the CPU."""
     plain, other = x._spec, mask._spec
     return (plain.shape == other.shape and plain.ndim > 0 and not (state.enabled and plain.requires_grad or other.override)

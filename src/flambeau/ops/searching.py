@@ -8,6 +8,7 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.reference import narrow, widen
+from ..lazy.run import NUMPY_ONLY
 from ..lazy.spec import dense
 from ..tensor import Tensor, from_array, wrap_dim
 from . import overrides
@@ -23,8 +24,22 @@ def values_of(x: Tensor) -> np.ndarray:
 
 def nonzero_tuple(input: Tensor) -> tuple[Tensor, ...]:
     """A vector of positions for each dimension (one for a 0-dim tensor) of the elements that are not zero."""
-    array = np.atleast_1d(values_of(input))
-    return tuple([from_array(i, dtypes.int64) for i in np.nonzero(array)])
+    return tuple([from_array(i, dtypes.int64) for i in _positions(np.atleast_1d(values_of(input)), True)])
+
+
+def _positions(array: np.ndarray, by_dim: bool) -> np.ndarray:
+    """The positions of what is not zero: a row for each, or ``by_dim`` a row for each dimension."""
+    if array.size >= _MANY and not NUMPY_ONLY:
+        from ..compiler.targets.cpu import selecting
+
+        mask = np.ascontiguousarray(array if array.dtype == np.bool_ else array != 0)
+        if selecting.takes(mask):
+            return selecting.positions(mask, by_dim)
+    found = np.array(np.nonzero(array), np.int64) if array.ndim else np.zeros((0, int(bool(array))), np.int64)
+    return found if by_dim else found.T
+
+
+_MANY = 1 << 15
 
 
 @function(method=True)
@@ -32,8 +47,7 @@ def nonzero(input, *, out=None, as_tuple: bool = False):
     """Positions of the elements that are not zero: a matrix with a row for each, or with ``as_tuple`` a vector for each dimension."""
     if as_tuple:
         return nonzero_tuple(input)
-    rows = np.argwhere(values_of(input))
-    found = from_array(rows.astype(np.int64), dtypes.int64)
+    found = from_array(_positions(values_of(input), False), dtypes.int64)
     if out is None:
         return found
     if out.dtype is not dtypes.int64:
@@ -47,7 +61,7 @@ def nonzero_static(input, *, size: int, fill_value: int = -1, out=None):
     if size < 0:
         raise RuntimeError("nonzero_static: 'size' must be an non-negative integer")
     rows = np.full((size, input.ndim), fill_value, np.int64)
-    hits = np.argwhere(values_of(input))[:size]
+    hits = _positions(values_of(input), False)[:size]
     rows[: len(hits)] = hits
     found = from_array(rows, dtypes.int64)
     return found if out is None else overrides.write_out("nonzero_static", found, out)
