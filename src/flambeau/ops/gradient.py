@@ -185,11 +185,11 @@ def in_opmath(body):
 
     def wrapped(*values):
         tensors = [v for v in _flat(values) if isinstance(v, Tensor)]
-        if not any(v.dtype in _HALVES for v in tensors):
+        if not any(v.dtype in HALVES for v in tensors):
             return body(*values)
         result = body(*[_widen(v) for v in values])
         half = result_type_of(tensors)
-        if half not in _HALVES or any(v is dtypes.float32 for v in values):
+        if half not in HALVES or any(v is dtypes.float32 for v in values):
             return result
         if isinstance(result, Tensor):
             return result.to(half) if result.dtype is dtypes.float32 else result
@@ -198,7 +198,7 @@ def in_opmath(body):
     return wrapped
 
 
-_HALVES = (dtypes.float16, dtypes.bfloat16)
+HALVES = (dtypes.float16, dtypes.bfloat16)
 
 
 def _flat(values):
@@ -211,7 +211,7 @@ def _flat(values):
 
 def _widen(value):
     if isinstance(value, Tensor):
-        return value.to(dtypes.float32) if value.dtype in _HALVES else value
+        return value.to(dtypes.float32) if value.dtype in HALVES else value
     if isinstance(value, (tuple, list)) and any(isinstance(v, Tensor) for v in value):
         return type(value)(_widen(v) for v in value)
     return value

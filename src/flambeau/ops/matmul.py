@@ -14,8 +14,8 @@ from ..lazy.spec import count, dense
 from ..tensor import Tensor
 from . import overrides
 from .elementwise import refusal
-from .gradient import in_opmath, in_opmath_gradient
-from .operator import Operator, operator, publish
+from .gradient import HALVES, in_opmath, in_opmath_gradient
+from .operator import Operator, operator, publish, trace_body
 from .partial_dtypes import check_product
 from .promotion import broadcast_shapes
 from .registry import function
@@ -74,9 +74,17 @@ def _infer_bmm(op, specs, values):
     return (dense((batch, m, right.shape[2]), left.dtype, left.device),), plan
 
 
-_mm = Operator("mm(Tensor input, Tensor mat2)", infer=_infer_mm, reference=_reference_dot)
+class _Product(Operator):
+    """A product of matrices. 16-bit floats are multiplied in float32, which kernels do, and rounded once."""
+
+    def derive(self, values):
+        found = self.derive_primitive(values)
+        return trace_body(self, in_opmath(self.function), values) if values[0].dtype in HALVES else found
+
+
+_mm = _Product("mm(Tensor input, Tensor mat2)", infer=_infer_mm, reference=_reference_dot)
 _mm.doc = "The product of two matrices, ``(m, k)`` by ``(k, n)``, of one dtype. No broadcasting."
-_bmm = Operator("bmm(Tensor input, Tensor mat2)", infer=_infer_bmm, reference=_reference_dot)
+_bmm = _Product("bmm(Tensor input, Tensor mat2)", infer=_infer_bmm, reference=_reference_dot)
 _bmm.doc = "The products of two batches of matrices, ``(b, m, k)`` by ``(b, k, n)``, of one dtype. No broadcasting."
 mm = publish(_mm, method=True, out=True).function
 bmm = publish(_bmm, method=True, out=True).function
