@@ -1,16 +1,18 @@
 """What a ``__torch_function__`` is asked beside operators: attributes, and methods that need none.
 
-Plain tensors pay nothing for it: the attributes are put into such a class when it is made, and into Tensor while modes are on.
+Plain tensors pay nothing for it: the attributes are put into such a class when it is made, and modes exchange the code of Tensor's own.
 """
 
 from __future__ import annotations
 
 import functools
+from types import FunctionType
 
 from ..tensor import Tensor, set_class_preparer
 from . import overrides
 from .overrides import modes, offer
 from .registry import NAMESPACES
+from .schema import compile_function
 
 ATTRIBUTES = (
     "T", "H", "mT", "mH", "real", "imag", "shape", "dtype", "device", "layout", "ndim", "itemsize", "nbytes", "data", "grad", "grad_fn",
@@ -64,11 +66,7 @@ def _method(own):
 
 def _listening(tensor: Tensor) -> bool:
     """Whether a mode, or the tensor's class, is to be asked."""
-    return not modes.disabled and (bool(modes.stack) or tensor._spec.override)
-
-
-_OWN = {name: getattr(Tensor, name) for name in (*ATTRIBUTES, *METHODS)}
-_ASKING = {name: (_attribute if name in ATTRIBUTES else _method)(own) for name, own in _OWN.items()}
+    return not modes.disabled and (bool(modes.stack) or (tensor._spec.override and tensor._asks))
 
 
 def prepare(cls: type) -> None:
@@ -76,17 +74,50 @@ def prepare(cls: type) -> None:
     handler = getattr(cls.__torch_function__, "__func__", None)
     if not cls._asks or handler is overrides.default_torch_function:
         return
-    for name, asking in _ASKING.items():
-        if getattr(cls, name) in (_OWN[name], asking):
-            setattr(cls, name, asking)
+    for names, asking in ((ATTRIBUTES, _attribute), (METHODS, _method)):
+        for name in names:
+            own = getattr(Tensor, name)
+            if getattr(cls, name) is own:
+                setattr(cls, name, asking(own))
+
+
+# -- modes -----------------------------------------------------------------------------------------------------------
+
+_SOURCE = """
+def {name}(self, *args, **kwargs):
+    from {module} import ask
+    return ask({name!r}, self, args, kwargs)
+"""
+
+
+class _Watched:
+    """A function of Tensor whose code is exchanged while modes are on, so that programs find the same function always."""
+
+    def __init__(self, name: str):
+        own = getattr(Tensor, name)
+        self.offered = own.__get__ if isinstance(own, property) else own
+        self.function = own.fget if isinstance(own, property) else own
+        self.code = self.function.__code__
+        self.plain = FunctionType(self.code, self.function.__globals__, name, self.function.__defaults__)
+        self.plain.__kwdefaults__ = self.function.__kwdefaults__
+        self.asking = compile_function(_SOURCE.format(name=name, module=__name__), name, {}, "asking", None).__code__
+
+
+def ask(name: str, tensor: Tensor, args: tuple, kwargs: dict):
+    """An attribute or method of a tensor, as the modes that are on and the tensor's class have it."""
+    watched = _WATCHED[name]
+    if _listening(tensor):
+        return offer(watched.offered, (tensor, *args), kwargs)
+    return watched.plain(tensor, *args, **kwargs)
 
 
 def watch(on: bool) -> None:
-    """While modes are on they are asked for what tensors have without an operator; otherwise this costs nothing."""
-    for name, own in (_ASKING if on else _OWN).items():
-        setattr(Tensor, name, own)
+    """Ask modes, while they are on, for what tensors have without an operator."""
+    for watched in _WATCHED.values():
+        watched.function.__code__ = watched.asking if on else watched.code
 
 
+_WATCHED = {name: _Watched(name) for name in (*ATTRIBUTES, *METHODS) if name not in ("real", "imag")}  # those are offered anyway
 set_class_preparer(prepare)
 overrides.watch_attributes = watch
 _spell_functional()

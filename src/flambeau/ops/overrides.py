@@ -145,7 +145,8 @@ def offer(public, args, kwargs):
         result = type(candidate).__torch_function__(public, types, args, kwargs)
         if result is not NotImplemented:
             return result
-    raise TypeError(f"no implementation found for '{public.__name__}' on types that implement __torch_function__: {list(types)}")
+    raise TypeError(f"Multiple dispatch failed for '{getattr(public, '__module__', 'torch') or 'torch'}.{public.__name__}'; all "
+                    f"__torch_function__ handlers returned NotImplemented, of the types {list(types)}")
 
 
 def _spelled_out(public, args, kwargs):
