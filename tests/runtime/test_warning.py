@@ -33,6 +33,22 @@ def test_a_warning_is_shown_once_and_names_the_line_of_the_user():
     assert shown(call) == []
 
 
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda F, x: F.cross_entropy(x, flambeau.tensor([0, 1]), size_average=False),
+        lambda F, x: F.kl_div(x, x),
+        lambda F, x: F.mse_loss(x, x[0, :1]),
+        lambda F, x: F.dropout2d(x),
+        lambda F, x: flambeau.nn.Softmax()(x),
+        lambda F, x: flambeau.nn.L1Loss(reduce=False),
+    ],
+)
+def test_warnings_name_the_line_of_the_user(call):
+    told = shown(lambda: call(flambeau.nn.functional, flambeau.ones(2, 2)))
+    assert [w.filename for w in told] == [__file__]
+
+
 def test_set_warn_always():
     flambeau.set_warn_always(True)
     try:

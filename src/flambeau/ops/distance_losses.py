@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-import warnings
 
 from ..autograd.mode import no_grad
+from ..runtime.warning import warn
 from ..tensor import Tensor
 from .elementwise import refusal
 from .losses import per_element, reduced, reduction_name
@@ -66,11 +66,10 @@ def _check_pair(name: str, input, target) -> None:
         if not isinstance(value, Tensor):
             raise TypeError(f"{name}(): argument '{argument}' must be Tensor, not {type(value).__name__}")
     if target.shape != input.shape:
-        warnings.warn(
+        warn(
             f"Using a target size ({target.shape}) that is different to the input size ({input.shape}). "
             "This will likely lead "
-            "to incorrect results due to broadcasting. Please ensure they have the same size.",
-            stacklevel=3,
+            "to incorrect results due to broadcasting. Please ensure they have the same size."
         )
 
 
@@ -279,13 +278,12 @@ def kl_div(input, target, size_average=None, reduce=None, reduction: str = "mean
         total = _kl_div(input, target, log_target, "sum")
         return total / input.shape[0] if input.ndim else total
     if reduction == "mean" and size_average is None and reduce is None:
-        warnings.warn(
+        warn(
             "reduction: 'mean' divides the total loss by both the batch size and the support "
             "size.'batchmean' divides only by "
             "the batch size, and aligns with the KL div math definition.'mean' will be changed to behave "
             "the same as "
-            "'batchmean' in the next major release.",
-            stacklevel=2,
+            "'batchmean' in the next major release."
         )
     return _kl_div(input, target, log_target, reduction_name(reduction, size_average, reduce))
 

@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import warnings
-
 import numpy as np
 
 from .. import dtypes
 from ..compiler.reference import narrow
 from ..runtime import random
+from ..runtime.warning import warn
 from ..tensor import Tensor, from_array
 from .operator import operator
 from .random import drawn_like
@@ -88,18 +87,16 @@ def dropout2d(input, p: float = 0.5, training: bool = True, inplace: bool = Fals
     """
     _check_probability(p)
     if input.ndim not in (3, 4):
-        warnings.warn(
+        warn(
             f"dropout2d: Received a {input.ndim}-D input to dropout2d, which is deprecated and will result "
             "in an error in a future "
-            "release. To retain the behavior and silence this warning, please use dropout instead.",
-            stacklevel=2,
+            "release. To retain the behavior and silence this warning, please use dropout instead."
         )
     if input.ndim == 3:
-        warnings.warn(
+        warn(
             "dropout2d: Received a 3D input to dropout2d and assuming that channel-wise 1D dropout behavior "
             "is desired - input "
-            "is interpreted as shape (N, C, L).",
-            stacklevel=2,
+            "is interpreted as shape (N, C, L)."
         )
     return _drop_channels(input, p, training, inplace, True)
 
@@ -110,11 +107,10 @@ def dropout3d(input, p: float = 0.5, training: bool = True, inplace: bool = Fals
     ``p``, the others scaled."""
     _check_probability(p)
     if input.ndim not in (4, 5):
-        warnings.warn(
+        warn(
             f"dropout3d: Received a {input.ndim}-D input to dropout3d, which is deprecated and will result "
             "in an error in a future "
-            "release. To retain the behavior and silence this warning, please use dropout instead.",
-            stacklevel=2,
+            "release. To retain the behavior and silence this warning, please use dropout instead."
         )
     return _drop_channels(input, p, training, inplace, input.ndim == 5)
 

@@ -5,9 +5,8 @@ A loss is one instruction and its gradient another. ``reduction`` is "mean", "su
 
 from __future__ import annotations
 
-import warnings
-
 from ..dtypes import SCALAR_NAMES, float32
+from ..runtime.warning import warn
 from ..tensor import Tensor
 from .gradient import in_opmath, in_opmath_gradient
 from .operator import operator
@@ -23,7 +22,7 @@ from .views import _expand, unsqueeze
 def reduction_name(reduction: str, size_average=None, reduce=None) -> str:
     """The reduction asked for, also by the two flags of old programs; ``ValueError`` for unknown names."""
     if size_average is not None or reduce is not None:
-        warnings.warn("size_average and reduce args will be deprecated, please use reduction instead.", stacklevel=3)
+        warn("size_average and reduce args will be deprecated, please use reduction instead.")
         if reduce is False:
             return "none"
         return "sum" if size_average is False else "mean"

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import warnings
-
 from ..dtypes import get_default_dtype, of_python_type
+from ..runtime.warning import warn
 from ..tensor import Tensor, wrap_dim
 from .elementwise import refusal
 from .operator import operator
@@ -94,9 +93,8 @@ def _declare(name: str, op) -> None:
 
 def implicit_dim(name: str, input) -> int:
     """The dimension that old programs mean by ``dim=None``, with PyTorch's warning."""
-    warnings.warn(
-        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument.",
-        stacklevel=4,
+    warn(
+        f"Implicit dimension choice for {name} has been deprecated. Change the call to include dim=X as an argument."
     )
     return 0 if input.ndim in (0, 1, 3) else 1
 
@@ -156,7 +154,7 @@ def gumbel_softmax(logits, tau: float = 1, hard: bool = False, eps: float = 1e-1
     ``hard`` gives one-hot samples, whose gradient is that of the soft ones. ``eps`` is an old argument without a meaning.
     """
     if eps != 1e-10:
-        warnings.warn("`eps` parameter is deprecated and has no effect.", stacklevel=2)
+        warn("`eps` parameter is deprecated and has no effect.")
     from .creation import empty_like, zeros_like
 
     noise = -empty_like(logits).exponential_().log()

@@ -1,4 +1,4 @@
-"""Warnings that a program sees once, as deprecations and reports of unfinished parts."""
+"""Warnings on the lines of the user, and those that a program sees once, such as deprecations."""
 
 from __future__ import annotations
 
@@ -6,20 +6,24 @@ import sys
 import warnings
 from pathlib import Path
 
-_PACKAGE = str(Path(__file__).parent.parent)
+_OWN = (str(Path(__file__).parent.parent), "<flambeau ")  # files, and code made at run time
 _shown: set[str] = set()
 _always = False
 
 
-def warn_once(message: str, category: type[Warning] = UserWarning) -> None:
-    """Warn on the user's line, the first time that a process comes to ``message``; every time after ``set_warn_always(True)``."""
-    if message in _shown and not _always:
-        return
-    _shown.add(message)
-    level, frame = 1, sys._getframe(1)
-    while frame.f_back is not None and frame.f_code.co_filename.startswith(_PACKAGE):
+def warn(message: str, category: type[Warning] = UserWarning) -> None:
+    """Warn on the user's line: the innermost that is not flambeau's own."""
+    level, frame = 1, sys._getframe(0)
+    while frame.f_back is not None and frame.f_code.co_filename.startswith(_OWN):
         level, frame = level + 1, frame.f_back
-    warnings.warn(message, category, stacklevel=level + 1)
+    warnings.warn(message, category, stacklevel=level)
+
+
+def warn_once(message: str, category: type[Warning] = UserWarning) -> None:
+    """:func:`warn`, the first time that a process comes to ``message``; every time after ``set_warn_always(True)``."""
+    if message not in _shown or _always:
+        _shown.add(message)
+        warn(message, category)
 
 
 def warn_of_former_name(old: str, new: str) -> None:
