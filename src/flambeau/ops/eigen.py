@@ -370,7 +370,7 @@ def svd_lowrank(A, q: int | None = 6, niter: int | None = 2, M=None):
     if M is not None:
         inner = inner - matmul(adjoint(basis), M)
     U, S, Vh = svd(inner, False)
-    U, V = matmul(basis, U), adjoint(Vh)
+    U, V = matmul(basis, U), adjoint(Vh).contiguous()
     return (V, S, U) if wide else (U, S, V)
 
 

@@ -325,7 +325,7 @@ def lu_solve(LU, pivots, B, *, left: bool = True, adjoint: bool = False, out=Non
     LU, side = same_batch(LU, side)
     pivots = pivots.expand(LU.shape[:-1])
     made = _lu_solve(LU, pivots, side, adjoint == left)
-    return deliver("linalg_lu_solve", made if left else made.mH, out)
+    return deliver("linalg_lu_solve", made if left else made.mH.contiguous(), out)
 
 
 @function("torch", name="lu_solve", method=True)
