@@ -217,7 +217,12 @@ def _check_vectors(name: str, first: Tensor, second: Tensor) -> None:
         raise _different_lengths(first, second)
 
 
+_LONG = 1 << 15  # elements from which on sums are shared by threads; a matrix product of one element is not
+
+
 def _inner_product(first: Tensor, second: Tensor) -> Tensor:
+    if first.numel() >= _LONG and first.dtype in (dtypes.float32, dtypes.float64):
+        return (first * second).sum()
     return reshaped(mm(unsqueeze(first, 0), unsqueeze(second, 1)), ())
 
 

@@ -144,9 +144,14 @@ def _quantile(name: str, input, q, dim, keepdim: bool, interpolation: str, ignor
     q = _check_quantile(name, input, q, interpolation)
     if not input.numel():
         raise RuntimeError(f"{name}() input tensor must be non-empty")
-    rows = reshaped(input, (-1,)) if dim is None or not input.ndim else input.movedim(wrap_dim(dim, input.ndim), -1)
     if dim is not None:
         wrap_dim(dim, input.ndim)
+    return _of_ranks(input, q, dim, keepdim, interpolation, ignore_nan)
+
+
+@operator("quantile(Tensor input, Tensor q, any dim, bool keepdim, str interpolation, bool ignore_nan)", namespace=None)
+def _of_ranks(input, q, dim, keepdim, interpolation, ignore_nan):
+    rows = reshaped(input, (-1,)) if dim is None or not input.ndim else input.movedim(wrap_dim(dim, input.ndim), -1)
     ordered = sort(rows, -1)[0]
     n = ordered.shape[-1]
     nan = (ordered != ordered).detach()

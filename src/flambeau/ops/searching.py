@@ -222,8 +222,12 @@ def unique(input, sorted: bool = True, return_inverse: bool = False, return_coun
     axis = None if dim is None else wrap_dim(dim, input.ndim)
     if axis is not None and array.shape[axis] == 0 or not array.size and axis is not None:
         return _unique_of_nothing(input, axis, return_inverse, return_counts)
-    found, inverse, counts = np.unique(array, return_inverse=True, return_counts=True, axis=axis, equal_nan=False)
-    inverse = inverse.reshape(array.shape if axis is None else (array.shape[axis],))
+    inverse = counts = None
+    found = np.unique(array, return_inverse=return_inverse, return_counts=return_counts, axis=axis, equal_nan=False)
+    if return_inverse or return_counts:
+        found, *more = found
+        counts = more[-1]
+        inverse = more[0].reshape(array.shape if axis is None else (array.shape[axis],)) if return_inverse else None
     return _with_extras(
         from_array(narrow(found, input.dtype), input.dtype), inverse, counts, return_inverse, return_counts
     )
@@ -246,10 +250,11 @@ def unique_consecutive(input, return_inverse: bool = False, return_counts: bool 
         return _unique_of_nothing(input, axis, return_inverse, return_counts)
     starts = np.ones(len(rows), bool)
     if len(rows) > 1:
-        starts[1:] = (rows[1:] != rows[:-1]).reshape(len(rows) - 1, -1).any(1)
+        differ = rows[1:] != rows[:-1]
+        starts[1:] = differ if differ.ndim == 1 else differ.reshape(len(rows) - 1, -1).any(1)
     where = np.flatnonzero(starts)
-    counts = np.diff(np.append(where, len(rows)))
-    inverse = (np.cumsum(starts) - 1).reshape(array.shape if axis is None else (len(rows),))
+    counts = np.diff(np.append(where, len(rows))) if return_counts else None
+    inverse = (np.cumsum(starts) - 1).reshape(array.shape if axis is None else (len(rows),)) if return_inverse else None
     found = rows[where] if axis is None or not array.ndim else np.moveaxis(rows[where], 0, axis)
     return _with_extras(
         from_array(narrow(found, input.dtype), input.dtype), inverse, counts, return_inverse, return_counts
