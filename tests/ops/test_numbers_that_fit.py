@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pytest
 
 import flambeau
@@ -54,3 +55,29 @@ def test_constant_padding():
     assert flambeau.nn.functional.pad(x, (1, 0), value=7).tolist() == [7, 1, 1]
     with pytest.raises(RuntimeError, match="without overflow"):
         flambeau.nn.functional.pad(x, (1, 0), value=300)
+
+
+@pytest.mark.parametrize("number", [2**31, 2**63 - 1, 2**63, 2**64 - 1, 2**64, -(2**63), 2**100])
+@pytest.mark.parametrize("dtype", ["uint8", "int32", "int64"])
+def test_large_integers(dtype, number):
+    """They wrap like 64-bit integers, signed or not; larger ones are refused, also where the signature is known."""
+
+    def outcomes(m):
+        for x in (m.ones(2, dtype=getattr(m, dtype)), m.ones(3, dtype=getattr(m, dtype)) * 1):
+            try:
+                yield (x * number).tolist()
+            except OverflowError:
+                yield "refused"
+
+    assert list(outcomes(flambeau)) == list(outcomes(torch))
+
+
+@pytest.mark.parametrize("number", [3, 2.5, True, np.float32(1.5), 1j, "a", [1, 2], None])
+def test_copying_a_number(number):
+    def outcome(m):
+        try:
+            return m.zeros(2).copy_(number).tolist()
+        except TypeError:
+            return "refused"
+
+    assert outcome(flambeau) == outcome(torch)

@@ -152,7 +152,9 @@ def copy_(self, src, non_blocking: bool = False):
     from ..autograd.mode import state
     from .inplace import Overwritten, check_overlap, check_writable, rebase
     if not isinstance(src, Tensor):
-        raise TypeError(f"copy_(): argument 'other' (position 1) must be Tensor, not {type(src).__name__}")
+        from .creation import tensor
+        from .schema import argument
+        src = tensor(argument("copy_", "src", "Scalar", src, 0), device=self.device)
     tracked = state.enabled and self.dtype.category >= 2 and (src._spec.requires_grad or self._spec.requires_grad)
     check_writable("copy_", self, tracked)
     if self.device is devices.meta or src.device is devices.meta:

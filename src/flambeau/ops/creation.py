@@ -89,6 +89,8 @@ def written(value, dtype):
 
 def fitting(value, dtype):
     """A number as ``dtype`` can hold it; ``RuntimeError`` where it is out of range, or complex for a real dtype."""
+    if isinstance(value, np.generic):
+        value = value.item()
     if value.__class__ is Param or dtype is dtypes.bool_:
         return value
     fits = True
@@ -132,7 +134,7 @@ def _fitted(normalized, kind_of):
         kind = kind_of(values)
         if kind.category == 1 and any(v.__class__ is Param and v.kind is float for v in values):
             raise TraceError("a number becomes a whole one")
-        return tuple([fitting(v, kind) if v.__class__ in (float, int) else v for v in values])
+        return tuple([fitting(v, kind) if v.__class__ in (float, int, complex) else v for v in values])
 
     return with_fitting_numbers
 

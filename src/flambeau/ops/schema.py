@@ -198,6 +198,8 @@ def _tensors(value):
 
 
 def _number(value):
+    if value.__class__ is int and not -(2**63) <= value < 2**64:
+        raise OverflowError(f"int too big to convert: {value}")
     if value.__class__ in NUMBERS or value.__class__ is Param:
         return value
     if isinstance(value, np.generic):

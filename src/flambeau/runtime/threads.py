@@ -218,7 +218,7 @@ class Program:
             _unlock()
 
     def _pack_with_care(self, bases: Sequence[int], scalars: Sequence[float]) -> None:
-        """Say what is wrong with the arguments, or round floats beyond their dtype's range to infinity."""
+        """Say what is wrong with the arguments, or bring numbers into range: floats become infinity, 64-bit integers wrap."""
         if len(scalars) != len(self._scalars):
             raise ValueError(f"Program.run: expected {len(self._scalars)} scalars, got {len(scalars)}")
         rounded = [_to_range(value, dtype) for value, dtype in zip(scalars, self._scalars)]
@@ -240,6 +240,10 @@ def _to_range(value: float, dtype: str) -> float:
         return ctypes.c_float(value).value
     if dtype == "float16" and abs(value) >= 65520.0:
         return float("inf") if value > 0 else float("-inf")
+    if dtype.startswith(("int", "uint")) and dtype != "uint64" and isinstance(value, int):
+        if not -(2**63) <= value < 2**64:
+            raise OverflowError(f"int too big to convert: {value}")
+        return (value + 2**63) % 2**64 - 2**63
     return value
 
 
