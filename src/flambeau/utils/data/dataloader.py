@@ -9,8 +9,10 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any, Generic, TypeVar
 
 from .collate import default_collate, default_convert
+from .datapipes.datapipe import IterDataPipe
 from .dataset import Dataset, IterableDataset
 from .fetch import IterableFetcher, MapFetcher
+from .graph_settings import apply_shuffle_settings
 from .sampler import BatchSampler, RandomSampler, Sampler, SequentialSampler, draw_seed
 from .worker import Job
 from .workers import Workers, warn_of_many
@@ -85,6 +87,8 @@ class DataLoader(Generic[T_co]):
         in_order: bool = True,
     ) -> None:
         _check_workers(num_workers, timeout, prefetch_factor, persistent_workers)
+        if shuffle is not None and isinstance(dataset, IterDataPipe):
+            dataset, shuffle = apply_shuffle_settings(dataset, shuffle), None
         self.dataset: Any = dataset
         self.num_workers = num_workers
         self.prefetch_factor = 2 if num_workers and prefetch_factor is None else prefetch_factor
@@ -144,6 +148,9 @@ class DataLoader(Generic[T_co]):
         super().__setattr__(name, value)
 
     def __iter__(self) -> Iterator[Any]:
+        return self._get_iterator()
+
+    def _get_iterator(self) -> _LoaderIterator:
         if not self.num_workers:
             return _LoaderIterator(self)
         if self._kept is not None:
@@ -324,3 +331,14 @@ def _check_no_order(shuffle: Any, sampler: Any, batch_sampler: Any) -> None:
             raise ValueError(
                 f"DataLoader with IterableDataset: expected unspecified {name} option, but got {name}={value}"
             )
+
+
+class _DatasetKind:
+    """PyTorch's numbers of the two kinds of datasets."""
+
+    Map, Iterable = 0, 1
+
+
+# The names by which packages know the iterators.
+_BaseDataLoaderIter = _SingleProcessDataLoaderIter = _LoaderIterator
+_MultiProcessingDataLoaderIter = _WorkersIterator
