@@ -147,7 +147,7 @@ def test_grad_modes():
         (lambda x, y: y.register_hook(lambda g: g.double()), RuntimeError, "changed the type of value"),
         (lambda x, y: y.grad_fn.register_hook(lambda gi, go: gi[0]), TypeError, "expected tuple"),
         (lambda x, y: y.grad_fn.register_hook(lambda gi, go: (*gi, *gi)), RuntimeError, "incorrect number of values"),
-        (lambda x, y: x.register_post_accumulate_grad_hook(lambda t: t), RuntimeError, "should return None"),
+        (lambda x, y: x.register_post_accumulate_grad_hook(lambda t: t.clone()), RuntimeError, "should return None"),
     ],
 )
 def test_what_hooks_give_is_checked(hooked, error, text):
@@ -156,6 +156,15 @@ def test_what_hooks_give_is_checked(hooked, error, text):
     hooked(x, y)
     with pytest.raises(error, match=text):
         y.sum().backward()
+
+
+def test_a_hook_on_a_complete_gradient_may_give_the_tensor_that_it_updated():
+    torch = pytest.importorskip("torch")
+    for m in (ft, torch):
+        x = m.ones(2, requires_grad=True)
+        x.register_post_accumulate_grad_hook(m.no_grad()(lambda t: t.add_(t.grad)))
+        (x * 3).sum().backward()
+        assert x.tolist() == [4.0, 4.0]
 
 
 def test_nodes_show_what_they_saved():

@@ -153,7 +153,7 @@ def _call_post_hooks(hooks: dict, tensor) -> None:
     """The hooks on a leaf whose ``.grad`` is complete."""
     for hook in list(hooks.values()):
         answer = hook(tensor)
-        if answer is None:
+        if answer is None or answer is tensor:  # an update in place gives the tensor
             continue
         if not hasattr(answer, "_storage"):
             raise TypeError(f"expected Variable, but hook returned '{type(answer).__name__}'")
