@@ -26,7 +26,7 @@ LAYERS = [
 ]
 LIBRARY = len(LAYERS)
 # Libraries that PyTorch names as if they were parts of a room below.
-LIBRARIES = {"flambeau.autograd.forward_ad", "flambeau.autograd.functional"}
+LIBRARIES = {"flambeau.autograd.forward_ad", "flambeau.autograd.functional", "flambeau.autograd.gradcheck"}
 
 FILES = sorted(PACKAGE.rglob("*.py"))
 

@@ -79,8 +79,33 @@ def test_gradcheck_accepts_what_is_right_and_finds_what_is_wrong():
         gradcheck(lambda a: a, (x.detach(),))
 
 
-@pytest.mark.parametrize("argument", ["check_batched_grad", "masked"])
+@pytest.mark.parametrize("argument", ["check_batched_forward_grad", "masked"])
 def test_gradcheck_refuses_by_name_what_it_cannot_check(argument):
     x = flambeau.ones(2, dtype=flambeau.float64, requires_grad=True)
     with pytest.raises(NotImplementedError, match=argument):
         gradcheck(lambda a: a * 2, (x,), **{argument: True})
+
+
+def test_gradcheck_in_forward_mode_and_in_batches():
+    x = flambeau.tensor([0.5, -1.5, 2.0], dtype=flambeau.float64, requires_grad=True)
+    z = flambeau.tensor([1 + 2j, -0.5j], dtype=flambeau.complex128, requires_grad=True)
+    assert gradcheck(lambda a: (a.sin() * a.sum(), a.prod()), (x,), check_forward_ad=True, check_batched_grad=True)
+    assert gradcheck(lambda a: a.abs() * a.real, (z,), check_forward_ad=True, check_backward_ad=False)
+    assert gradgradcheck(lambda a: a**3 * a.cos(), (x,), check_fwd_over_rev=True, check_rev_over_rev=False)
+
+    class Wrong(flambeau.autograd.Function):
+        @staticmethod
+        def forward(ctx, a):
+            return a * 2
+
+        @staticmethod
+        def backward(ctx, g):
+            return g * 2
+
+        @staticmethod
+        def jvp(ctx, t):
+            return t * 3
+
+    assert gradcheck(Wrong.apply, (x,))
+    with pytest.raises(RuntimeError, match="forward mode mismatch for output 0 with respect to input 0"):
+        gradcheck(Wrong.apply, (x,), check_forward_ad=True)

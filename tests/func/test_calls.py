@@ -101,3 +101,16 @@ def test_a_parametrized_tensor_is_assigned():
         return seen, net.weight.tolist()
 
     assert run(flambeau) == run(torch)
+
+
+def test_gradients_of_dual_tensors_are_dual():
+    found = []
+    for m in (flambeau, torch):
+        fw = m.autograd.forward_ad
+        x = m.tensor([0.5, -1.0, 2.0], dtype=m.float64, requires_grad=True)
+        with fw.dual_level():
+            d = fw.make_dual(x, m.ones(3, dtype=m.float64))
+            (by_dual,) = m.autograd.grad((d.sin() * d.sum()).sum(), d, create_graph=True)
+            (by_leaf,) = m.autograd.grad((d**3).sum(), x)
+            found.append([t.tolist() for g in (by_dual, by_leaf) for t in fw.unpack_dual(g)])
+    assert sum(found[0], []) == pytest.approx(sum(found[1], []))

@@ -106,13 +106,17 @@ def grad(
     keep = create_graph if retain_graph is None else retain_graph
     if is_grads_batched:
         return _batched_grad(outputs, inputs, grad_outputs, keep, create_graph, allow_unused, materialize_grads)
-    edges = _input_edges(inputs)
-    roots = _root_edges(outputs)
-    gradients, foreign = _root_gradients(outputs, grad_outputs)
-    answers = execute(
-        roots, gradients, create_graph=create_graph, keep_graph=keep, wanted=_positions(edges), foreign=foreign
-    )
-    results = [_above(x, answers.get(i)) for i, x in enumerate(inputs)]
+    results = None
+    if any(isinstance(t, Tensor) and t._spec.override for t in (*outputs, *inputs)):
+        results = _through_duals(outputs, inputs, grad_outputs, create_graph)
+    if results is None:
+        edges = _input_edges(inputs)
+        roots = _root_edges(outputs)
+        gradients, foreign = _root_gradients(outputs, grad_outputs)
+        answers = execute(
+            roots, gradients, create_graph=create_graph, keep_graph=keep, wanted=_positions(edges), foreign=foreign
+        )
+        results = [_above(x, answers.get(i)) for i, x in enumerate(inputs)]
     if materialize_grads:
         return tuple(x.new_zeros(x.shape) if g is None else g for g, x in zip(results, inputs))
     unused = next((i for i, g in enumerate(results) if g is None), None)
@@ -122,6 +126,17 @@ def grad(
             "if this is the desired behavior."
         )
     return tuple(results)
+
+
+def _through_duals(outputs, inputs, grad_outputs, create_graph: bool) -> list | None:
+    """The gradients, with their derivatives, of dual tensors; None for others. Set by the operators."""
+    return None
+
+
+def set_through_duals(function) -> None:
+    """``function(outputs, inputs, grad_outputs, create_graph)`` differentiates dual tensors, gives None for others."""
+    global _through_duals
+    _through_duals = function
 
 
 def _batched_grad(outputs, inputs, grad_outputs, keep: bool, create_graph: bool, allow_unused, materialize: bool) -> tuple:

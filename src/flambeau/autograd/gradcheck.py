@@ -40,12 +40,11 @@ def gradcheck(
 
     Every element of every differentiable input is moved by ``eps`` to both sides. Disagreement beyond
     ``atol + rtol * |numerical|`` raises :class:`GradcheckError`, or gives False where ``raise_exception`` is False.
-    ``fast_mode`` compares one random projection of the Jacobian instead of all of it.
+    ``fast_mode`` compares one random projection of the Jacobian instead of all of it. ``check_forward_ad`` compares derivatives in
+    forward mode too, ``check_batched_grad`` batches of gradients with gradients one by one.
     """
-    if check_forward_ad or check_batched_forward_grad:
-        raise NotImplementedError("flambeau: gradcheck: argument check_forward_ad is not supported yet")
-    if check_batched_grad:
-        raise NotImplementedError("flambeau: gradcheck: argument check_batched_grad is not supported yet")
+    if check_batched_forward_grad:
+        raise NotImplementedError("flambeau: gradcheck: argument check_batched_forward_grad is not supported yet")
     if masked:
         raise NotImplementedError("flambeau: gradcheck: argument masked is not supported yet: see sparse.as_sparse_gradcheck")
     if not (check_backward_ad or check_forward_ad):
@@ -53,8 +52,13 @@ def gradcheck(
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     try:
         _check_inputs(inputs)
-        _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode)
-        if check_undefined_grad:
+        if check_backward_ad:
+            _check(func, inputs, eps, atol, rtol, nondet_tol, check_grad_dtypes, fast_mode)
+        if check_forward_ad:
+            _check_forward(func, inputs, eps, atol, rtol)
+        if check_batched_grad:
+            _check_batched(func, inputs)
+        if check_undefined_grad and check_backward_ad:
             _check_undefined(func, inputs)
     except GradcheckError:
         if raise_exception:
@@ -82,9 +86,10 @@ def gradgradcheck(
     fast_mode: bool = False,
     masked: bool = False,
 ) -> bool:
-    """As :func:`gradcheck`, for the gradient of ``func`` with respect to ``inputs`` and ``grad_outputs`` (random by default)."""
-    if check_fwd_over_rev:
-        raise NotImplementedError("flambeau: gradgradcheck: argument check_fwd_over_rev is not supported yet")
+    """As :func:`gradcheck`, for the gradient of ``func`` with respect to ``inputs`` and ``grad_outputs`` (random by default).
+
+    ``check_rev_over_rev`` differentiates the gradient backward, ``check_fwd_over_rev`` in forward mode.
+    """
     inputs = tuple(inputs) if isinstance(inputs, (tuple, list)) else (inputs,)
     if grad_outputs is None:
         outputs = _differentiable(func(*inputs))
@@ -103,7 +108,8 @@ def gradgradcheck(
     return gradcheck(
         gradient, (*inputs, *grad_outputs), eps=eps, atol=atol, rtol=rtol, raise_exception=raise_exception,
         nondet_tol=nondet_tol, check_undefined_grad=check_undefined_grad, check_grad_dtypes=check_grad_dtypes,
-        check_batched_grad=check_batched_grad, fast_mode=fast_mode, masked=masked,
+        check_batched_grad=check_batched_grad, check_forward_ad=check_fwd_over_rev, check_backward_ad=check_rev_over_rev,
+        fast_mode=fast_mode, masked=masked,
     )  # fmt: skip
 
 
@@ -171,6 +177,51 @@ def _check(func, inputs, eps, atol, rtol, nondet_tol, check_dtypes, fast) -> Non
                 raise GradcheckError(
                     f"Jacobian mismatch for output {o} with respect to input {i},\nnumerical:{n}\nanalytical:{a}\n"
                 )
+
+
+def _check_forward(func, inputs, eps: float, atol: float, rtol: float) -> None:
+    """Forward mode against finite differences."""
+    leaves = [(i, x) for i, x in enumerate(inputs) if isinstance(x, Tensor) and x.requires_grad]
+    for o, _ in enumerate(_differentiable(func(*inputs))):
+        for i, leaf in leaves:
+            numerical = _numerical(func, inputs, leaf, o, eps)
+            analytical = _in_forward_mode(func, inputs, i, o)
+            if not np.allclose(analytical, numerical, rtol=rtol, atol=atol, equal_nan=True):
+                raise GradcheckError(
+                    f"Jacobian computed with forward mode mismatch for output {o} with respect to input {i},\n"
+                    f"numerical:{numerical}\nanalytical:{analytical}\n"
+                )
+
+
+def _in_forward_mode(func, inputs: tuple, i: int, o: int) -> np.ndarray:
+    """As :func:`_numerical` for input ``i``, by dual tensors: a row for each direction."""
+    from .forward_ad import dual_level, make_dual, unpack_dual
+
+    leaf, rows = inputs[i], []
+    for k in range(leaf.numel()):
+        for unit in (1, 1j) if leaf.is_complex() else (1,):
+            direction = leaf.detach().new_zeros(leaf.numel())
+            direction[k] = unit
+            with dual_level():
+                given = make_dual(leaf, direction.reshape(leaf.shape))
+                primal, tangent = unpack_dual(_differentiable(func(*inputs[:i], given, *inputs[i + 1 :]))[o])
+                found = primal.detach().new_zeros(primal.shape) if tangent is None else tangent.detach()
+                rows.append(_as_real(np.array(found.numpy()).reshape(-1)))
+    return np.stack(rows) if rows else np.zeros((0, 0))
+
+
+def _check_batched(func, inputs) -> None:
+    """A batch of gradients sent backward together gives what each gives by itself."""
+    leaves = [x for x in inputs if isinstance(x, Tensor) and x.requires_grad]
+    for output in _differentiable(func(*inputs)):
+        pair = [_random_like(output, False) for _ in range(2)]
+        together = output.detach().new_zeros((2, *output.shape))
+        together[0], together[1] = pair
+        batched = grad([output], leaves, [together], retain_graph=True, allow_unused=True, is_grads_batched=True)
+        for row, seed in enumerate(pair):
+            for b, g in zip(batched, grad([output], leaves, [seed], retain_graph=True, allow_unused=True)):
+                if (b is None) != (g is None) or (g is not None and not np.allclose(b[row].detach().numpy(), g.detach().numpy())):
+                    raise GradcheckError("gradcheck or gradgradcheck failed while testing batched gradient computation.")
 
 
 def _expect_constant(func, inputs, leaves, eps) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..autograd.differentiate import _root_gradients, set_through_duals
 from ..autograd.differentiate import grad as _grad
 from ..autograd.graph import Meta, edge_of
 from ..tensor import Tensor
@@ -72,6 +73,19 @@ def _dual_gradients(outputs, inputs, cotangents, number: int, outer, create_grap
     for p, t, x in zip(primal, tangent, leaves):
         joined.append(p if t is None else dual(_or_zeros(p, x), t, number))
     return joined
+
+
+def _through_duals(outputs, inputs, grad_outputs, create_graph: bool) -> list | None:
+    """``autograd.grad`` of dual tensors; None where there are none, or samples of ``vmap``."""
+    tensors = [t for t in (*outputs, *inputs) if isinstance(t, Tensor)]
+    levels = levels_in(tensors)
+    if not levels or any(size is not None for _, size in levels) or len(tensors) < len(outputs) + len(inputs):
+        return None
+    cotangents, _ = _root_gradients(outputs, grad_outputs)
+    return gradients(list(outputs), list(inputs), cotangents, levels, create_graph)
+
+
+set_through_duals(_through_duals)
 
 
 def _plain_gradients(outputs, inputs, cotangents, create_graph: bool) -> list:
