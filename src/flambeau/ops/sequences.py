@@ -102,7 +102,10 @@ def _check_range(start, end, step) -> None:
 def _steps(start, step, size: int, dtype) -> np.ndarray:
     """``start + i * step`` as PyTorch rounds it: the first of each vector on its own, the others relative to it."""
     if dtype.category < 2:
-        return int(start) + np.arange(size, dtype=np.int64) * int(step)
+        first, step = int(start), int(step)
+        if step and max(abs(first), abs(first + size * step)) < 1 << 62:
+            return np.arange(first, first + size * step, step, dtype=np.int64)
+        return first + np.arange(size, dtype=np.int64) * step
     values = fma64(np.arange(size, dtype=np.float64), float(step), float(start))
     lanes = _LANES.get(dtype.name)
     if lanes is None:
@@ -174,19 +177,18 @@ def _spaced(start, end, steps: int, dtype) -> np.ndarray:
         return np.array([start])
     if not steps:
         return np.empty(0)
-    i = np.arange(steps, dtype=np.float64)
     half = steps // 2
     if dtype.is_complex:
-        step = (end - start) / (steps - 1)
+        i, step = np.arange(steps, dtype=np.float64), (end - start) / (steps - 1)
         return np.where(i < half, start + step * i, end - step * (steps - i - 1))
     work, fused = (np.float32, fma32) if dtype.compute == np.float32 else (np.float64, fma64)
     first, last = float(work(start)), float(work(end))
     step = float((work(end) - work(start)) / work(steps - 1))
     if dtype.category < 2:
         first, last, step = int(start), int(end), (int(end) - int(start)) / (steps - 1)
-    values = np.empty(steps, dtype=work)
-    values[:half] = fused(i[:half].astype(work), step, first)
-    values[half:] = fused((steps - i[half:] - 1).astype(work), -step, last)
+    values, i = np.empty(steps, dtype=work), np.arange(steps - half).astype(work)
+    values[:half] = fused(i[:half], step, first)
+    values[half:] = fused(i, -step, last)[::-1]
     return values
 
 

@@ -114,12 +114,31 @@ end:
 
 _FUSED = """
 declare SCALAR @llvm.fma.SUFFIX(SCALAR, SCALAR, SCALAR)
+declare <16 x SCALAR> @llvm.fma.v16SUFFIX(<16 x SCALAR>, <16 x SCALAR>, <16 x SCALAR>)
 define void @fused_SCALAR(ptr %values, ptr %results, i64 %count, SCALAR %b, SCALAR %c) {
 entry:
-  %some = icmp sgt i64 %count, 0
+  %b0 = insertelement <16 x SCALAR> poison, SCALAR %b, i64 0
+  %bs = shufflevector <16 x SCALAR> %b0, <16 x SCALAR> poison, <16 x i32> zeroinitializer
+  %c0 = insertelement <16 x SCALAR> poison, SCALAR %c, i64 0
+  %cs = shufflevector <16 x SCALAR> %c0, <16 x SCALAR> poison, <16 x i32> zeroinitializer
+  %whole = and i64 %count, -16
+  %many = icmp sgt i64 %whole, 0
+  br i1 %many, label %vectors, label %rest
+vectors:
+  %v = phi i64 [ 0, %entry ], [ %following, %vectors ]
+  %from16 = getelementptr SCALAR, ptr %values, i64 %v
+  %to16 = getelementptr SCALAR, ptr %results, i64 %v
+  %value16 = load <16 x SCALAR>, ptr %from16, align 4
+  %result16 = call <16 x SCALAR> @llvm.fma.v16SUFFIX(<16 x SCALAR> %value16, <16 x SCALAR> %bs, <16 x SCALAR> %cs)
+  store <16 x SCALAR> %result16, ptr %to16, align 4
+  %following = add i64 %v, 16
+  %further = icmp slt i64 %following, %whole
+  br i1 %further, label %vectors, label %rest
+rest:
+  %some = icmp slt i64 %whole, %count
   br i1 %some, label %loop, label %end
 loop:
-  %i = phi i64 [ 0, %entry ], [ %next, %loop ]
+  %i = phi i64 [ %whole, %rest ], [ %next, %loop ]
   %from = getelementptr SCALAR, ptr %values, i64 %i
   %to = getelementptr SCALAR, ptr %results, i64 %i
   %value = load SCALAR, ptr %from
