@@ -506,20 +506,33 @@ def _dot_plan(operation):
 
 
 class _Arena:
-    """First-fit placement of blocks that live from one phase to another."""
+    """Placement of blocks that live from one phase to another: where a block of the same size was, else first fit.
+
+    Blocks of one size in one place are what the time steps of a recurrence have in common, see ``strips``.
+    """
 
     def __init__(self):
         self.size = 0
         self.placed: list[tuple[int, int, int, int]] = []
+        self.places: dict[int, dict[int, None]] = {}
 
     def place(self, start: int, end: int, nbytes: int) -> int:
         nbytes = -(-max(nbytes, 1) // _ALIGN) * _ALIGN
-        offset = 0
-        for other_offset, other_end, _, _ in sorted((o, o + n, s, e) for s, e, o, n in self.placed if not (e < start or s > end)):
-            if other_offset - offset >= nbytes:
-                break
-            offset = max(offset, other_end)
+        taken = sorted([(o, o + n) for s, e, o, n in self.placed if not (e < start or s > end)])
+        known = self.places.setdefault(nbytes, {})
+        offset = next((o for o in known if all(high <= o or low >= o + nbytes for low, high in taken)), None)
+        if offset is None:
+            offset = self._first_fit(taken, nbytes)
+            known[offset] = None
         self.placed.append((start, end, offset, nbytes))
         self.size = max(self.size, offset + nbytes)
         return offset
 
+    @staticmethod
+    def _first_fit(taken: list[tuple[int, int]], nbytes: int) -> int:
+        offset = 0
+        for low, high in taken:
+            if low - offset >= nbytes:
+                break
+            offset = max(offset, high)
+        return offset
