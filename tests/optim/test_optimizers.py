@@ -218,10 +218,14 @@ def test_options_out_of_range(name, options):
     assert str(received.value) == str(expected.value)
 
 
-@pytest.mark.parametrize("argument", ["differentiable", "capturable"])
-def test_unsupported_arguments_are_refused_by_name(argument):
-    with pytest.raises(NotImplementedError, match=f"Adam: argument {argument} is not supported yet"):
-        optim.Adam(parameters(fl), **{argument: True})
+def test_capturable_steps_need_another_device():
+    for library in (fl, torch):
+        param = library.ones(1)
+        optimizer = library.optim.Adam([param], capturable=True)
+        optimizer.step()
+        param.grad = library.ones(1)
+        with pytest.raises(AssertionError, match="must be on supported devices"):
+            optimizer.step()
 
 
 def test_pickled_optimizer_goes_on():
@@ -322,3 +326,47 @@ def tensors(library, value):
     if not isinstance(value, tuple):
         return value
     return tuple(library.tensor(float(v)) if isinstance(v, str) else v for v in value)
+
+
+@pytest.mark.parametrize("name", sorted({*NAMES} - {"Adafactor"}))
+def test_one_step_can_be_differentiated(name):
+    results = []
+    for library in (fl, torch):
+        scale = library.tensor(0.7, requires_grad=True)
+        param = library.tensor([[1.0, -2.0], [0.5, 3.0]], requires_grad=True) * 1
+        optimizer = getattr(library.optim, name)([param.detach()], lr=0.1, differentiable=True)
+        optimizer.param_groups[0]["params"] = [param]
+        param.grad = library.tensor([[0.1, 0.2], [-0.3, 0.4]]) * scale
+        optimizer.step()
+        (param**2).sum().backward()
+        results.append((plain(param), plain(scale.grad)))
+    for mine, theirs in zip(*results):
+        np.testing.assert_allclose(mine, theirs, rtol=1e-4, atol=1e-4)
+
+
+@pytest.mark.parametrize("name", ["RMSprop", "Adam", "Adamax", "NAdam"])
+def test_gradients_through_several_steps_are_those_of_finite_differences(name):
+    def after_steps(scale):
+        param = fl.tensor([1.0, -2.0, 0.5], dtype=fl.float64).requires_grad_() * 1
+        optimizer = getattr(optim, name)([param.detach()], lr=0.1, differentiable=True)
+        optimizer.param_groups[0]["params"] = [param]
+        for step in range(3):
+            param.grad = fl.tensor([0.1, -0.2, 0.3], dtype=fl.float64) * scale**step + 0.1
+            optimizer.step()
+        return (param**2).sum()
+
+    scale = fl.tensor(0.7, dtype=fl.float64, requires_grad=True)
+    after_steps(scale).backward()
+    slope = (after_steps(fl.tensor(0.7 + 1e-5).double()) - after_steps(fl.tensor(0.7 - 1e-5).double())) / 2e-5
+    assert scale.grad.item() == pytest.approx(slope.item(), rel=2e-2)
+
+
+def test_what_a_differentiable_step_refuses():
+    leaf = fl.ones(2, requires_grad=True)
+    leaf.grad = fl.ones(2)
+    for wrong in ({"foreach": True}, {"lr": fl.tensor(0.1, requires_grad=True)}, {}):
+        optimizer = optim.Adam([leaf], differentiable=True, **wrong)
+        with pytest.raises((AssertionError, NotImplementedError, RuntimeError)):
+            optimizer.step()
+    with pytest.raises(RuntimeError, match="does not support `differentiable`"):
+        optim.Adam([leaf], differentiable=True, fused=True)

@@ -80,7 +80,9 @@ def recorded(schema: str, *, ends_step: bool = True):
     """
 
     def declare(body):
-        return RecordedFunction(schema, body).compiled(ends_step)
+        function = RecordedFunction(schema, body).compiled(ends_step)
+        function.body = body
+        return function
 
     return declare
 

@@ -11,6 +11,7 @@ from .. import ops
 from ..autograd import enable_grad, no_grad
 from ..dtypes import float32
 from ..tensor import Tensor
+from . import _steps
 from .optimizer import Optimizer
 
 
@@ -82,12 +83,18 @@ class GroupwiseOptimizer(Optimizer):
             grads.append(grad)
             states.append(state)
         if params:
-            update = self._update_as_real if self._has_complex else self._update
-            update(group, params, grads, states)
+            self._way_of_updating(group)(group, params, grads, states)
         for param, grad, state in sparse:
             self._update_sparse(group, param, grad, state)
             if state:
                 state_of[param] = state
+
+    def _way_of_updating(self, group: dict[str, Any]) -> Callable[..., None]:
+        if group.get("capturable"):
+            raise AssertionError("If capturable=True, params and state_steps must be on supported devices, which a CPU is not.")
+        if group.get("differentiable"):
+            return self._update_differentiably
+        return self._update_as_real if self._has_complex else self._update
 
     def _update_as_real(
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
@@ -99,6 +106,15 @@ class GroupwiseOptimizer(Optimizer):
             for name, value in part.items():
                 if state[name] is None and value is not None:
                     state[name] = ops.view_as_complex(value) if param.is_complex() else value
+
+    def _update_differentiably(
+        self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
+    ) -> None:
+        from ._differentiable import update
+
+        if group.get("foreach"):
+            raise AssertionError("_foreach ops don't support autograd")
+        update(self, group, params, grads, states)
 
     def _update_sparse(self, group: dict[str, Any], param: Tensor, grad: Tensor, state: dict[str, Any]) -> None:
         """Update one parameter whose gradient is a COO tensor; RuntimeError by optimizers that cannot."""
@@ -131,6 +147,15 @@ class GroupwiseOptimizer(Optimizer):
             array += 1
             steps.append(float(array))
         return steps
+
+
+def steps_of(group: dict[str, Any]) -> Any:
+    """The functions that update a group: those of ``_steps``, or the same ones in a form that is differentiated."""
+    if not group["differentiable"]:
+        return _steps
+    from ._differentiable import steps
+
+    return steps
 
 
 def host_scalar(value: float) -> Tensor:
@@ -173,19 +198,10 @@ def check_betas(betas: tuple[float | Tensor, float | Tensor]) -> None:
             raise ValueError(f"Invalid beta parameter at index {index}: {beta}")
 
 
-def check_implementation(
-    name: str,
-    *,
-    foreach: bool | None = None,
-    fused: bool | None = None,
-    differentiable: bool = False,
-    capturable: bool = False,
-) -> None:
-    """Refuse what asks for more than a choice of implementation."""
-    if differentiable:
-        raise NotImplementedError(f"flambeau: {name}: argument differentiable is not supported yet")
-    if capturable:
-        raise NotImplementedError(f"flambeau: {name}: argument capturable is not supported yet")
+def check_implementation(*, foreach: bool | None, fused: bool | None, differentiable: bool) -> None:
+    """Refuse choices of an implementation that exclude each other."""
+    if fused and differentiable:
+        raise RuntimeError("`fused` does not support `differentiable`")
     if fused and foreach:
         raise RuntimeError("`fused` and `foreach` cannot be `True` together.")
 

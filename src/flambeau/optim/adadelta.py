@@ -7,15 +7,14 @@ from typing import Any
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
-    check_implementation,
     check_lr,
     check_not_negative,
     column,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["Adadelta"]
@@ -32,7 +31,8 @@ class Adadelta(GroupwiseOptimizer):
         weight_decay: factor of the L2 penalty; default 0.
         foreach: choose an implementation in PyTorch; all are fused here, so it changes nothing.
         maximize: go up the gradient.
-        capturable, differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
+        capturable: for devices that record graphs; a step on a CPU raises AssertionError.
 
     State: ``step``, ``square_avg``, ``acc_delta``.
     """
@@ -56,9 +56,6 @@ class Adadelta(GroupwiseOptimizer):
         if not eps >= 0.0:
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_not_negative("weight_decay", weight_decay)
-        check_implementation(
-            "Adadelta", foreach=foreach, differentiable=differentiable, capturable=capturable
-        )
         defaults = {
             "lr": lr,
             "rho": rho,
@@ -82,7 +79,7 @@ class Adadelta(GroupwiseOptimizer):
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
     ) -> None:
         self._advance(states)
-        _steps.adadelta(
+        steps_of(group).adadelta(
             params,
             grads,
             column(states, "square_avg"),

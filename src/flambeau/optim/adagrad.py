@@ -7,7 +7,6 @@ from typing import Any
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
     check_implementation,
@@ -17,6 +16,7 @@ from ._groupwise import (
     filled,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["Adagrad"]
@@ -34,7 +34,7 @@ class Adagrad(GroupwiseOptimizer):
         eps: added to the denominator; default 1e-10.
         foreach, fused: choose an implementation in PyTorch; all are fused here, so they change nothing.
         maximize: go up the gradient.
-        differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
 
     State: ``step``, ``sum``; both exist from the start.
     """
@@ -59,7 +59,7 @@ class Adagrad(GroupwiseOptimizer):
         check_not_negative("initial_accumulator_value", initial_accumulator_value)
         if not eps >= 0.0:
             raise ValueError(f"Invalid epsilon value: {eps}")
-        check_implementation("Adagrad", foreach=foreach, fused=fused, differentiable=differentiable)
+        check_implementation(foreach=foreach, fused=fused, differentiable=differentiable)
         defaults = {
             "lr": lr,
             "lr_decay": lr_decay,
@@ -82,7 +82,7 @@ class Adagrad(GroupwiseOptimizer):
     def _update(
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
     ) -> None:
-        _steps.adagrad(
+        steps_of(group).adagrad(
             params,
             grads,
             column(states, "sum"),

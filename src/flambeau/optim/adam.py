@@ -7,7 +7,6 @@ from typing import Any
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
     check_betas,
@@ -17,6 +16,7 @@ from ._groupwise import (
     column,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["Adam"]
@@ -34,7 +34,8 @@ class Adam(GroupwiseOptimizer):
         amsgrad: divide by the largest second moment so far (Reddi et al., ICLR 2018).
         foreach, fused: choose an implementation in PyTorch; all are fused here, so they change nothing.
         maximize: go up the gradient.
-        capturable, differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
+        capturable: for devices that record graphs; a step on a CPU raises AssertionError.
         decoupled_weight_decay: decay the parameters and not the gradient, as ``AdamW``.
 
     State: ``step``, ``exp_avg``, ``exp_avg_sq`` and, under ``amsgrad``, ``max_exp_avg_sq``.
@@ -64,13 +65,7 @@ class Adam(GroupwiseOptimizer):
         check_betas(betas)
         check_not_negative("weight_decay", weight_decay)
         betas = _as_numbers(betas, bool(foreach) and not capturable)
-        check_implementation(
-            type(self).__name__,
-            foreach=foreach,
-            fused=fused,
-            differentiable=differentiable,
-            capturable=capturable,
-        )
+        check_implementation(foreach=foreach, fused=fused, differentiable=differentiable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -101,7 +96,7 @@ class Adam(GroupwiseOptimizer):
     ) -> None:
         beta1, beta2 = group["betas"]
         amsgrad = group["amsgrad"]
-        _steps.adam(
+        steps_of(group).adam(
             params,
             grads,
             column(states, "exp_avg"),

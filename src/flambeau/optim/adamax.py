@@ -7,16 +7,15 @@ from typing import Any
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
     check_betas,
-    check_implementation,
     check_lr,
     check_not_negative,
     column,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["Adamax"]
@@ -33,7 +32,8 @@ class Adamax(GroupwiseOptimizer):
         weight_decay: factor of the L2 penalty; default 0.
         foreach: choose an implementation in PyTorch; all are fused here, so it changes nothing.
         maximize: go up the gradient.
-        capturable, differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
+        capturable: for devices that record graphs; a step on a CPU raises AssertionError.
 
     State: ``step``, ``exp_avg``, ``exp_inf``.
     """
@@ -56,7 +56,6 @@ class Adamax(GroupwiseOptimizer):
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_betas(betas)
         check_not_negative("weight_decay", weight_decay)
-        check_implementation("Adamax", foreach=foreach, differentiable=differentiable, capturable=capturable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -80,7 +79,7 @@ class Adamax(GroupwiseOptimizer):
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
     ) -> None:
         beta1, beta2 = group["betas"]
-        _steps.adamax(
+        steps_of(group).adamax(
             params,
             grads,
             column(states, "exp_avg"),

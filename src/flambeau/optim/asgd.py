@@ -7,15 +7,14 @@ from typing import Any
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
-    check_implementation,
     check_lr,
     check_not_negative,
     column,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["ASGD"]
@@ -33,7 +32,8 @@ class ASGD(GroupwiseOptimizer):
         weight_decay: factor of the L2 penalty; default 0.
         foreach: choose an implementation in PyTorch; all are fused here, so it changes nothing.
         maximize: go up the gradient.
-        capturable, differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
+        capturable: for devices that record graphs; a step on a CPU raises AssertionError.
 
     State: ``step``, ``eta``, ``mu`` and the average ``ax``.
     """
@@ -53,7 +53,6 @@ class ASGD(GroupwiseOptimizer):
     ) -> None:
         check_lr(lr)
         check_not_negative("weight_decay", weight_decay)
-        check_implementation("ASGD", foreach=foreach, differentiable=differentiable, capturable=capturable)
         defaults = {
             "lr": lr,
             "lambd": lambd,
@@ -81,7 +80,7 @@ class ASGD(GroupwiseOptimizer):
         lr, lambd = scalar(group["lr"]), group["lambd"]
         etas = [self._host_array(state["eta"]) for state in states]
         mus = [self._host_array(state["mu"]) for state in states]
-        _steps.asgd(
+        steps_of(group).asgd(
             params,
             grads,
             column(states, "ax"),

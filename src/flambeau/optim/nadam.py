@@ -9,16 +9,15 @@ import numpy as np
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
     check_betas,
-    check_implementation,
     check_lr,
     check_not_negative,
     column,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["NAdam"]
@@ -37,7 +36,8 @@ class NAdam(GroupwiseOptimizer):
         decoupled_weight_decay: decay the parameters and not the gradient.
         foreach: choose an implementation in PyTorch; all are fused here, so it changes nothing.
         maximize: go up the gradient.
-        capturable, differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
+        capturable: for devices that record graphs; a step on a CPU raises AssertionError.
 
     State: ``step``, ``mu_product``, ``exp_avg``, ``exp_avg_sq``.
     """
@@ -63,7 +63,6 @@ class NAdam(GroupwiseOptimizer):
         check_betas(betas)
         check_not_negative("weight_decay", weight_decay)
         check_not_negative("momentum_decay", momentum_decay)
-        check_implementation("NAdam", foreach=foreach, differentiable=differentiable, capturable=capturable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -105,7 +104,7 @@ class NAdam(GroupwiseOptimizer):
     ) -> None:
         beta1, beta2 = group["betas"]
         steps = self._advance(states)
-        _steps.nadam(
+        steps_of(group).nadam(
             params,
             grads,
             column(states, "exp_avg"),

@@ -7,16 +7,15 @@ from typing import Any
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
     check_betas,
-    check_implementation,
     check_lr,
     check_not_negative,
     column,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["RAdam"]
@@ -34,7 +33,8 @@ class RAdam(GroupwiseOptimizer):
         decoupled_weight_decay: decay the parameters and not the gradient.
         foreach: choose an implementation in PyTorch; all are fused here, so it changes nothing.
         maximize: go up the gradient.
-        capturable, differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
+        capturable: for devices that record graphs; a step on a CPU raises AssertionError.
 
     State: ``step``, ``exp_avg``, ``exp_avg_sq``.
     """
@@ -58,7 +58,6 @@ class RAdam(GroupwiseOptimizer):
             raise ValueError(f"Invalid epsilon value: {eps}")
         check_betas(betas)
         check_not_negative("weight_decay", weight_decay)
-        check_implementation("RAdam", foreach=foreach, differentiable=differentiable, capturable=capturable)
         defaults = {
             "lr": lr,
             "betas": betas,
@@ -83,7 +82,7 @@ class RAdam(GroupwiseOptimizer):
         self, group: dict[str, Any], params: list[Tensor], grads: list[Tensor], states: list[dict[str, Any]]
     ) -> None:
         beta1, beta2 = group["betas"]
-        _steps.radam(
+        steps_of(group).radam(
             params,
             grads,
             column(states, "exp_avg"),

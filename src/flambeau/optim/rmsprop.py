@@ -7,15 +7,14 @@ from typing import Any
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
-    check_implementation,
     check_lr,
     check_not_negative,
     column,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["RMSprop"]
@@ -34,7 +33,8 @@ class RMSprop(GroupwiseOptimizer):
         centered: divide by the deviation, with the average gradient taken off.
         foreach: choose an implementation in PyTorch; all are fused here, so it changes nothing.
         maximize: go up the gradient.
-        capturable, differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
+        capturable: for devices that record graphs; a step on a CPU raises AssertionError.
 
     State: ``step``, ``square_avg``, and with them ``momentum_buffer`` and ``grad_avg`` where used.
     """
@@ -59,7 +59,6 @@ class RMSprop(GroupwiseOptimizer):
         check_not_negative("momentum", momentum)
         check_not_negative("weight_decay", weight_decay)
         check_not_negative("alpha", alpha)
-        check_implementation("RMSprop", foreach=foreach, differentiable=differentiable, capturable=capturable)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -87,7 +86,7 @@ class RMSprop(GroupwiseOptimizer):
     ) -> None:
         momentum, centered = group["momentum"], group["centered"]
         self._advance(states)
-        _steps.rmsprop(
+        steps_of(group).rmsprop(
             params,
             grads,
             column(states, "square_avg"),

@@ -7,15 +7,14 @@ from typing import Any
 
 from .. import ops
 from ..tensor import Tensor
-from . import _steps
 from ._groupwise import (
     GroupwiseOptimizer,
-    check_implementation,
     check_lr,
     column,
     filled,
     host_scalar,
     scalar,
+    steps_of,
 )
 
 __all__ = ["Rprop"]
@@ -31,7 +30,8 @@ class Rprop(GroupwiseOptimizer):
         step_sizes: the smallest and the largest step size; default (1e-6, 50).
         foreach: choose an implementation in PyTorch; all are fused here, so it changes nothing.
         maximize: go up the gradient.
-        capturable, differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
+        capturable: for devices that record graphs; a step on a CPU raises AssertionError.
 
     State: ``step``, ``prev``, ``step_size``.
     """
@@ -51,7 +51,6 @@ class Rprop(GroupwiseOptimizer):
         check_lr(lr)
         if not 0.0 < etas[0] < 1.0 < etas[1]:
             raise ValueError(f"Invalid eta values: {etas[0]}, {etas[1]}")
-        check_implementation("Rprop", foreach=foreach, differentiable=differentiable, capturable=capturable)
         defaults = {
             "lr": lr,
             "etas": etas,
@@ -76,7 +75,7 @@ class Rprop(GroupwiseOptimizer):
         etaminus, etaplus = group["etas"]
         step_size_min, step_size_max = group["step_sizes"]
         self._advance(states)
-        _steps.rprop(
+        steps_of(group).rprop(
             params,
             grads,
             column(states, "prev"),

@@ -6,8 +6,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from ..tensor import Tensor
-from . import _steps
-from ._groupwise import GroupwiseOptimizer, check_implementation, check_lr, column, scalar
+from ._groupwise import GroupwiseOptimizer, check_implementation, check_lr, column, scalar, steps_of
 
 __all__ = ["SGD"]
 
@@ -29,7 +28,7 @@ class SGD(GroupwiseOptimizer):
         nesterov: Nesterov's momentum; needs a momentum and no dampening.
         maximize: go up the gradient.
         foreach, fused: choose an implementation in PyTorch; all are fused here, so they change nothing.
-        differentiable: not supported.
+        differentiable: keep the graph through steps; parameters must not be leaves.
 
     State: ``momentum_buffer``, where there is momentum.
 
@@ -58,7 +57,7 @@ class SGD(GroupwiseOptimizer):
             raise ValueError(f"Invalid weight_decay value: {weight_decay}")
         if nesterov and (momentum <= 0 or dampening != 0):
             raise ValueError("Nesterov momentum requires a momentum and zero dampening")
-        check_implementation("SGD", foreach=foreach, fused=fused, differentiable=differentiable)
+        check_implementation(foreach=foreach, fused=fused, differentiable=differentiable)
         defaults = {
             "lr": lr,
             "momentum": momentum,
@@ -80,7 +79,7 @@ class SGD(GroupwiseOptimizer):
     ) -> None:
         momentum = group["momentum"]
         buffers: list[Tensor | None] = column(states, "momentum_buffer") if momentum != 0 else []
-        created = _steps.sgd(
+        created = steps_of(group).sgd(
             params,
             grads,
             buffers,
