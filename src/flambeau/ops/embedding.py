@@ -171,14 +171,14 @@ def embedding_bag(
     """
     _check_words("embedding_bag", input)
     _check_bags(input, offsets, mode, per_sample_weights, scale_grad_by_freq, sparse)
-    if input.ndim == 2:
+    plain = input.ndim == 2 and padding_idx is None and mode != "max" and input.shape[1]
+    # Bags of one size keep their dimension, along which rows are summed while they are looked up.
+    if input.ndim == 2 and not plain:
         bags, per_bag = input.shape
-        plain = padding_idx is None and mode != "max" and per_bag
         owner = reshaped(_repeat_rows(bags, per_bag), (bags * per_bag,))
         input = reshaped(input, (bags * per_bag,))
         per_sample_weights = None if per_sample_weights is None else reshaped(per_sample_weights, (bags * per_bag,))
-    else:
-        plain = False
+    elif input.ndim != 2:
         bags, owner = _owners(input, offsets, include_last_offset)
     row = _padding_row(padding_idx, weight.shape[0])
     if max_norm is not None:
@@ -193,7 +193,6 @@ def embedding_bag(
     if per_sample_weights is not None:
         rows = rows * unsqueeze(per_sample_weights.to(rows.dtype), -1)
     if plain:
-        rows = reshaped(rows, (bags, per_bag, weight.shape[1]))
         return (rows.sum(1) if mode == "sum" else rows.mean(1)).to(weight.dtype)
     empty = filled((bags, weight.shape[1]), 0, rows.dtype)
     if mode == "sum":
