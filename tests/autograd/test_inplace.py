@@ -222,3 +222,9 @@ def test_views_that_are_leaves_are_protected(write):
         base.add_(1)
         (leaf * leaf).sum().backward()
         assert leaf.grad.tolist() == [6.0, 6.0, 6.0] and not base.requires_grad
+
+
+def test_the_size_of_complex_numbers_does_not_take_their_place():
+    for m in (flambeau, torch):
+        with pytest.raises(RuntimeError, match="In-place abs is not supported for complex tensors"):
+            m.tensor([3 + 4j]).abs_()

@@ -46,6 +46,7 @@ def test_volumes():
     for m in (flambeau, torch):
         x = m.ones(2, 3, 4, 4, 4).contiguous(memory_format=m.channels_last_3d)
         assert m.nn.functional.max_pool3d(x, 2).is_contiguous(memory_format=m.channels_last_3d)
+        assert m.nn.functional.adaptive_max_pool3d(x, 2).is_contiguous()
 
 
 def test_normalized_rows_are_dense():

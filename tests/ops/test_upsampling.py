@@ -221,3 +221,11 @@ def test_fold_by_a_kernel(kernel, stride, padding, dilation, dtype):
             found.append((result.detach().numpy(), x.grad.numpy()))
         for ours, theirs in zip(*found):
             np.testing.assert_allclose(ours, theirs, rtol=1e-5, atol=1e-5)
+
+
+def test_an_image_without_channels_is_told_by_its_sizes():
+    for m in (flambeau, torch):
+        with pytest.raises(ValueError, match="same number of spatial dimensions"):
+            m.nn.functional.interpolate(m.ones(5, 5), size=(3, 3))
+        with pytest.raises(NotImplementedError, match="Only 3D, 4D and 5D"):
+            m.nn.functional.interpolate(m.ones(5, 5), scale_factor=2)

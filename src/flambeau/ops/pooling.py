@@ -139,6 +139,7 @@ def _(grad, saved):
     return _adaptive(grad, tuple(saved.grad.shape[2:]))
 
 
+_adaptive_max = keeps_order(_max, (4,))
 _max, _average, _spread = keeps_order(_max), keeps_order(_average, (4,)), keeps_order(_spread, (4,))
 _adaptive, _adaptive_spread = keeps_order(_adaptive, (4,)), keeps_order(_adaptive_spread, (4,))
 
@@ -289,7 +290,7 @@ def _adaptive_max_family(n: int):
         x = _adaptive_input(name, input, output_size, n)
         if x.dtype.category != 2:
             raise refusal(name, x.dtype, "bic")
-        return _like_input(_max(x, None, _adaptive_sizes(name, output_size, n, x)), x, input)
+        return _like_input(_adaptive_max(x, None, _adaptive_sizes(name, output_size, n, x)), x, input)
 
     def functional(input, output_size, return_indices: bool = False):
         values, indices = both(input, output_size)

@@ -82,8 +82,6 @@ def _sizes(input: Tensor, size, scale_factor) -> tuple[tuple[int, ...], list | N
 
 
 def _check(input: Tensor, mode: str, align_corners, antialias: bool) -> None:
-    if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
-        raise ValueError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear")
     if antialias and (mode not in _ANTIALIASED or input.ndim != 4):
         raise ValueError("Anti-alias option is restricted to bilinear, bicubic, and lanczos modes and requires a 4-D tensor as input, "
                          f"got mode {mode} and {input.ndim}-D")
@@ -113,8 +111,10 @@ def interpolate(input, size=None, scale_factor=None, mode: str = "nearest", alig
     instead of the factor given. ``antialias`` (bilinear, bicubic and lanczos, which asks for it) takes all inputs between two outputs into
     account, as Pillow does: float32, float64 and uint8 of 4 dimensions.
     """
-    _check(input, mode, align_corners, antialias)
+    if mode in ("nearest", "area", "nearest-exact") and align_corners is not None:
+        raise ValueError("align_corners option can only be set with the interpolating modes: linear | bilinear | bicubic | trilinear")
     sizes, factors = _sizes(input, size, scale_factor)
+    _check(input, mode, align_corners, antialias)
     if recompute_scale_factor and size is not None:
         raise ValueError("recompute_scale_factor is not meaningful with an explicit size.")
     if mode == "area":
