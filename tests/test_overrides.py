@@ -365,3 +365,19 @@ def test_a_class_is_given_the_function_that_was_called(lib, name):
     given.clear()
     call(x)
     assert given == [expected]
+
+
+@LIBRARIES
+def test_a_mode_finds_the_functions_of_tables_made_outside(lib):
+    table = {lib.Tensor.item, lib.Tensor.__bool__, lib.Tensor.shape.__get__}
+    found = []
+
+    class Finding(overrides_of(lib).TorchFunctionMode):
+        def __torch_function__(self, func, types, args=(), kwargs=None):
+            found.append((func in table, func in (lib.Tensor.item, lib.Tensor.__bool__, lib.Tensor.shape.__get__)))
+            return func(*args, **(kwargs or {}))
+
+    x = lib.ones(1)
+    with Finding():
+        assert x.item() == 1 and bool(x) and x.shape == (1,)
+    assert found == [(True, True)] * 3

@@ -227,12 +227,23 @@ def _move(x, device):
 
 
 def _shorthand(name: str, d):
-    def method(self, memory_format=devices.preserve_format):
+    convert = to.__wrapped__
+
+    def body(self, memory_format=devices.preserve_format):
         return to(self, d, memory_format=memory_format)
 
-    method.__name__ = name
+    body.__name__ = name
+    offering = overrides.dispatching(body)
+
+    def method(self, memory_format=devices.preserve_format):
+        if overrides.suspended or self._spec.override:
+            return offering(self) if memory_format is devices.preserve_format else offering(self, memory_format=memory_format)
+        return convert(self, d, memory_format=memory_format)
+
+    method.__name__ = method.__qualname__ = name
     method.__doc__ = f"The tensor as ``{d!r}``."
-    setattr(Tensor, name, overrides.dispatching(method))
+    offering.offered, method.plain = method, offering
+    setattr(Tensor, name, method)
 
 
 SHORTHANDS = {"float": dtypes.float32, "double": dtypes.float64, "half": dtypes.float16, "bfloat16": dtypes.bfloat16, "long": dtypes.int64,

@@ -7,12 +7,13 @@ import numpy as np
 from .. import dtypes
 from ..compiler.graph import Param
 from ..tensor import Tensor
+from . import overrides
 from .arithmetic import HIDDEN, WITH_INPLACE, swapped
 from .creation import filled
 from .elementwise import binary, refusal, unary
 from .infix import attach_infix, attach_inplace, known
 from .inplace import rewritten
-from .overrides import dispatching, modes, write_out
+from .overrides import dispatching, write_out
 from .promotion import result_type_of
 from .registry import function
 from .schema import NUMBERS
@@ -135,7 +136,7 @@ def pow_(self, exponent):
 
 def _pow_infix(self, other):
     """``self ** other``."""
-    if self.__class__ is Tensor and not modes.stack:
+    if self.__class__ is Tensor and not overrides.suspended:
         return _raise(self, other) if known(other) else NotImplemented
     return _offered_infix(self, other) if known(other) else NotImplemented
 
