@@ -195,7 +195,7 @@ def test_long_and_empty_rows():
     assert tuple((uncoalesced(flambeau) @ flambeau.ones(4, 0)).shape) == (4, 0)
 
 
-@pytest.mark.parametrize("reduce", ["sum", "mean", "amax", "amin"])
+@pytest.mark.parametrize("reduce", ["sum", "mean", "amax", "amin", "max", "min"])
 def test_reduced_products(reduce):
     agree(lambda m: m.sparse.mm(as_layout(m, "sparse_csr"), m.tensor(DENSE), reduce))
 
