@@ -81,3 +81,13 @@ def test_copying_a_number(number):
             return "refused"
 
     assert outcome(flambeau) == outcome(torch)
+
+
+@pytest.mark.parametrize("number", [1 + 2j, 1 + 0j, 2.5, True])
+@pytest.mark.parametrize("dtype", ["bool", "int64", "float64"])
+def test_where_promotes_numbers(dtype, number):
+    def result(m):
+        made = m.where(m.tensor([True, False]), m.ones(2, dtype=getattr(m, dtype)), number)
+        return made.tolist(), str(made.dtype)
+
+    assert result(flambeau) == result(torch)

@@ -14,6 +14,7 @@ CALLS = {
     "int?": lambda m, x, v: m.argmax(x, v),
     "int[]": lambda m, x, v: m.amax(x, v),
     "int[]?": lambda m, x, v: m.sum(x, v),
+    "int[] of a function": lambda m, x, v: m.logsumexp(x, v),
     "float?": lambda m, x, v: m.nan_to_num(x, v),
     "bool": lambda m, x, v: m.amin(x, 0, v),
     "dtype?": lambda m, x, v: m.sum(x, dtype=v),

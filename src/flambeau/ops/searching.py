@@ -15,6 +15,7 @@ from . import overrides
 from .numpy_threads import in_parts
 from .operator import Operator, publish
 from .registry import function
+from .schema import argument
 
 
 def values_of(x: Tensor) -> np.ndarray:
@@ -77,7 +78,8 @@ def argwhere(input):
 def count_nonzero(input, dim=None):
     """How many elements are not zero: in all, or along ``dim`` (an int or a tuple)."""
     hits = input != 0
-    return hits.sum() if dim is None or dim == () else hits.sum(dim)
+    dims = argument("count_nonzero", "dim", "int[]?", dim)
+    return hits.sum(dims) if dims else hits.sum()
 
 
 # -- sorted boundaries --------------------------------------------------------------------------------------------------------

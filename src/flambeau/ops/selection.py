@@ -42,7 +42,7 @@ _where = elementwise(
 
 def _chosen_dtype(values):
     kind = result_type_of(values[1:])
-    return kind if kind.category == 1 else dtypes.float64  # numbers are doubles before they become elements
+    return kind if kind.category in (1, 3) else dtypes.float64  # numbers are doubles before they become elements
 
 
 numbers_fit(_where, kind=_chosen_dtype)

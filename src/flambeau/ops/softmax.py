@@ -139,7 +139,8 @@ def logsumexp(input, dim, keepdim: bool = False, *, out=None):
     """``log(sum(exp(input)))`` over ``dim`` (an int or several) without overflow; integers become the default
     dtype."""
     x = input.to(get_default_dtype()) if input.dtype.category < 2 else input
-    result = _logsumexp(x, tuple(dim) if isinstance(dim, list) else dim, keepdim)
+    dims = dim if dim.__class__ is int else argument("logsumexp", "dim", "int[]", dim)
+    result = _logsumexp(x, dims, keepdim)
     return result if out is None else write_out("logsumexp", result, out)
 
 
