@@ -103,9 +103,3 @@ def test_a_dtype_that_is_asked_for_must_be_the_destinations(name):
 )
 def test_what_fills_a_destination(call):
     same(call, lambda m: m.ones(2, 2))
-
-
-@pytest.mark.parametrize("dtype", ["bool", "uint8", "int64"])
-def test_truths_of_bytes(dtype):
-    """Bytes where their operands are, or bools."""
-    same(lambda m, out: m.any(m.ones(3, dtype=m.uint8), 0, out=out), lambda m: m.empty(0, dtype=getattr(m, dtype)))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..dtypes import bool_, uint8
+from ..dtypes import SCALAR_NAMES, uint8
 from ..tensor import Tensor
 from .operator import Operator
 
@@ -27,7 +27,7 @@ PAIRS = frozenset(["max", "min", "median", "nanmedian"])  # exact where they giv
 def must_match(name: str, pair: bool, out) -> bool:
     """Whether the destination of an operator's result must have the result's own dtype."""
     if name in ("all", "any"):
-        return out.dtype not in (bool_, uint8)  # truths were bytes before they were bools
+        return out.dtype is not uint8  # truths were bytes before they were bools
     return name in EXACT or (pair and name in PAIRS)
 
 
