@@ -20,7 +20,7 @@ class IterableWrapperIterDataPipe(IterDataPipe):
         yield from copy.deepcopy(self.iterable) if self.deepcopy else self.iterable
 
     def __len__(self) -> int:
-        return len(self.iterable)
+        return len(self.iterable)  # type: ignore[arg-type]
 
 
 @functional_datapipe("map")
