@@ -35,35 +35,38 @@ def lower(operation) -> Lowered | None:
         return None
     outer, length, inner = prod(source.shape[:dim]), source.shape[dim], prod(source.shape[dim + 1:])
     if inner == 1:
+        lines = _LINES if outer >= _LINES and dtype != "int64" else 1  # integers hardly wait
         chunk = max(1, _ITEM_ELEMENTS // length, -(-outer // _MAX_ITEMS))
-        chunk, blocks = -(-chunk // _LINES) * _LINES, 1
+        chunk, blocks = -(-chunk // lines) * lines, 1
         items = -(-outer // chunk)
     else:
+        lines = 0
         chunk = -(-max(_ITEM_ELEMENTS // length, 1) // 64) * 64
         blocks = -(-inner // chunk)
         items = outer * blocks
     cells = _CELLS.cells(source=Operand(0), values=Result(), indices=Result(len(operation.outputs) - 1), outer=outer, length=length,
                          inner=inner, chunk=chunk, blocks=blocks)
-    return Lowered([Task(_task(kind, dtype, inner == 1), cells, items)])
+    return Lowered([Task(_task(kind, dtype, lines), cells, items)])
 
 
 @functools.cache
-def _task(kind: str, dtype: str, lines: bool) -> int:
-    name = f"scan_{kind}_{'lines' if lines else 'vectors'}_{dtype}"
+def _task(kind: str, dtype: str, lines: int) -> int:
+    """``lines`` are walked together, each by itself; 0: vectors of neighbouring ones."""
+    name = f"scan_{kind}_{f'lines{lines}' if lines else 'vectors'}_{dtype}"
     return jit.compile_ir(_ir(name, kind, dtype, lines), [name])[name]
 
 
-def _ir(name: str, kind: str, dtype: str, lines: bool) -> str:
+def _ir(name: str, kind: str, dtype: str, lines: int) -> str:
     b = Builder()
     cell = {field: _CELLS.read(b, field, "ptr" if field in ("source", "values", "indices") else "i64") for field in _CELLS.names}
     item = TASK_PARAMETERS[1]
     if lines:
         low = b.mul(item, cell["chunk"])
         high = b.smin(b.add(low, cell["chunk"]), cell["outer"])
-        with b.loop(low, high, _LINES) as first:
+        with b.loop(low, high, lines) as first:
             # The last lines may be walked more than once, to the same end.
             bottom = b.sub(cell["outer"], b.i64(1))
-            starts = [b.mul(b.smin(b.add(first, b.i64(i)), bottom), cell["length"]) for i in range(_LINES)]
+            starts = [b.mul(b.smin(b.add(first, b.i64(i)), bottom), cell["length"]) for i in range(lines)]
             _walk(b, cell, kind, dtype, _MEMORY[_COMPUTE.get(dtype, dtype)], starts, None)
     else:
         compute = _COMPUTE.get(dtype, dtype)
