@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import sys
+import warnings
 from pathlib import Path
 
 import pytest
@@ -45,3 +46,44 @@ def test_classes_are_asked_for_what_pytorch_asks_them():
         "torch.Tensor.T.__get__",
     ):
         assert not any(d.case.startswith(path + "(") for d in found)
+
+
+WARNED = {
+    "the grad of a result": lambda m: (m.ones(2, requires_grad=True) * 2).grad,
+    "the grad of a leaf": lambda m: m.ones(2, requires_grad=True).grad,
+    "a retained grad": lambda m: retained(m).grad,
+    "T of three dimensions": lambda m: m.ones(2, 3, 4).T,
+    "T of a matrix": lambda m: m.ones(2, 3).T,
+    "a number of what requires grad": lambda m: float(m.tensor(1.5, requires_grad=True)),
+    "item of what requires grad": lambda m: m.tensor(1.5, requires_grad=True).item(),
+    "meshgrid": lambda m: m.meshgrid(m.ones(2), m.ones(2)),
+    "meshgrid with indexing": lambda m: m.meshgrid(m.ones(2), m.ones(2), indexing="xy"),
+    "grid_sample": lambda m: m.nn.functional.grid_sample(m.ones(1, 1, 2, 2), m.ones(1, 2, 2, 2)),
+    "bytes as a mask": lambda m: m.ones(2)[m.tensor([1, 0], dtype=m.uint8)],
+    "bytes as a condition": lambda m: m.where(m.tensor([1, 0], dtype=m.uint8), 1, 2),
+    "create_graph": lambda m: (m.ones(1, requires_grad=True) ** 2).backward(create_graph=True),
+    "a tensor of a tensor": lambda m: m.tensor(m.ones(2)),
+}
+
+
+def retained(m):
+    result = m.ones(2, requires_grad=True) * 2
+    result.retain_grad()
+    return result
+
+
+@pytest.mark.parametrize("name", WARNED)
+def test_same_warnings(name):
+    def warned(m):
+        m.set_warn_always(True)
+        try:
+            with warnings.catch_warnings(record=True) as found:
+                warnings.simplefilter("always")
+                WARNED[name](m)
+        finally:
+            m.set_warn_always(False)
+        return [(w.category, Path(w.filename).name) for w in found]
+
+    ours, theirs = warned(flambeau), warned(torch)
+    assert [category for category, _ in ours] == [category for category, _ in theirs]
+    assert all(file == "test_interfaces.py" for _, file in ours)

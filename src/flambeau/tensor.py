@@ -21,6 +21,7 @@ from .lazy.spec import Size, Spec, dense
 from .lazy.spec import spec as _spec
 from .lazy.storage import Storage, new_storage, thread
 from .runtime import devices, memory
+from .runtime.warning import warn, warn_once
 
 _new = object.__new__
 # How a number of a dtype is read from memory; NumPy reads the others.
@@ -28,6 +29,10 @@ _NUMBERS = {
     "bool": ctypes.c_bool, "uint8": ctypes.c_uint8, "int8": ctypes.c_int8, "int16": ctypes.c_int16, "int32": ctypes.c_int32,
     "int64": ctypes.c_int64, "float32": ctypes.c_float, "float64": ctypes.c_double,
 }  # fmt: skip
+_LOSES_GRAD = (
+    "Converting a tensor with requires_grad=True to a scalar may be a mistake: no gradient flows through the number. "
+    "Use tensor.detach() or tensor.item() where none is wanted."
+)
 
 
 class Tensor:
@@ -308,8 +313,17 @@ class Tensor:
 
     @property
     def grad(self) -> Tensor | None:
-        """The accumulated gradient, None before the first backward."""
-        return self._autograd.grad if self._autograd is not None else None
+        """The accumulated gradient, None before the first backward. Backward gives none to results, unless ``retain_grad`` asks."""
+        meta = self._autograd
+        if meta is None:
+            return None
+        found = meta.grad
+        if found is None and meta.node is not None and self._spec.requires_grad and not meta.retains:
+            warn(
+                "The .grad attribute of a Tensor that is not a leaf Tensor is being accessed, and backward() does not fill it. "
+                "Call .retain_grad() on it before backward() if its gradient is wanted, or look at the leaf that was meant."
+            )
+        return found
 
     @grad.setter
     def grad(self, value: Tensor | None) -> None:
@@ -409,12 +423,16 @@ class Tensor:
         return bool(self.item())
 
     def __float__(self) -> float:
+        if self._spec.requires_grad:
+            warn_once(_LOSES_GRAD)
         return float(self._real_number("double"))
 
     def __int__(self) -> int:
         return int(self._real_number("int64_t"))
 
     def __complex__(self) -> complex:
+        if self._spec.requires_grad:
+            warn_once(_LOSES_GRAD)
         return complex(self._number())
 
     def _real_number(self, kind: str):

@@ -6,6 +6,7 @@ import warnings
 from collections.abc import Sequence
 
 from ..lazy.storage import Storage
+from ..runtime.warning import warn_once
 from ..tensor import Tensor, make
 from .engine import accumulate, execute
 from .graph import GradientEdge, edge_of
@@ -39,6 +40,9 @@ def backward(
         grad_tensors = grad_variables
     if inputs is not None and not isinstance(inputs, (Tensor, GradientEdge)) and len(inputs) == 0:
         raise RuntimeError("`inputs` argument to `backward()` cannot be empty.")
+    if create_graph:
+        warn_once("backward() with create_graph=True keeps the graph alive through the gradients, which refer to it in a circle. Use "
+                  "autograd.grad instead, or set .grad to None afterwards, so that memory is given back.")
     keep = create_graph if retain_graph is None else retain_graph
     outputs = _as_tuple(tensors)
     roots = _root_edges(outputs)

@@ -7,6 +7,7 @@ from itertools import product
 
 from ..compiler.resampling import cubic_weights
 from ..lazy.spec import count
+from ..runtime.warning import warn_once
 from ..tensor import Tensor
 from .operator import operator
 from .positions import positions
@@ -24,6 +25,12 @@ def _line(size: int, align_corners: bool, dtype) -> Tensor:
     return (positions(size).to(dtype) * 2.0 + (1.0 - size)) / size
 
 
+def _warn_of_default(align_corners) -> None:
+    if align_corners is None:
+        warn_once("grid_sample and affine_grid take align_corners=False where it is left out, since 1.3.0. Pass align_corners=True for "
+                  "what they did before.")
+
+
 @function("nn.functional")
 def affine_grid(theta, size, align_corners=None):
     """Points for ``grid_sample`` from matrices ``theta (batch, 2, 3)`` or ``(batch, 3, 4)``: ``(batch, *sizes, 2 or 3)``.
@@ -32,6 +39,7 @@ def affine_grid(theta, size, align_corners=None):
     """
     size = tuple(int(s) for s in size)
     n = len(size) - 2
+    _warn_of_default(align_corners)
     if theta.dtype.category != 2:
         raise ValueError(f"Expected theta to have floating point type, but got {theta.dtype}")
     if n not in (2, 3):
@@ -159,6 +167,7 @@ def grid_sample(input, grid, mode, padding_mode, align_corners):
         raise ValueError("nn.functional.grid_sample(): expected padding_mode to be 'zeros', 'border', or 'reflection', but got: "
                          f"'{padding_mode}'")
     _check_sampling(input, grid)
+    _warn_of_default(align_corners)
     sizes = tuple(input.shape[2:])
     if mode == "bicubic" and len(sizes) != 2:
         raise RuntimeError("grid_sampler(): bicubic interpolation only supports 4D input")

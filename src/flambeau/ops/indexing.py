@@ -10,6 +10,7 @@ from .. import dtypes
 from ..autograd.mode import state
 from ..lazy.run import NUMPY_ONLY
 from ..runtime import devices
+from ..runtime.warning import warn
 from ..tensor import Tensor, from_array
 from . import overrides
 from .copying import raw_copy
@@ -160,6 +161,8 @@ def _advanced(entry, shape, d: int) -> tuple[int, list[Tensor]]:
             f"(got {type(entry).__name__})"
         )
     if entry.dtype in (dtypes.bool_, dtypes.uint8):
+        if entry.dtype is dtypes.uint8:
+            warn("indexing with dtype torch.uint8 is deprecated, please use a dtype torch.bool instead.")
         return _masked(entry, shape, d)
     if entry.dtype not in (dtypes.int64, dtypes.int32):
         raise IndexError(f"tensors used as indices must be long, int, byte or bool tensors (got {entry.dtype})")

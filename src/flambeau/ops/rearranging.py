@@ -9,6 +9,7 @@ import numpy as np
 from .. import dtypes
 from ..compiler.plans import Flip
 from ..lazy.spec import dense
+from ..runtime.warning import warn_once
 from ..tensor import Tensor, from_array, wrap_dim
 from .copying import _contiguous, raw_copy
 from .creation import uninitialized
@@ -267,6 +268,8 @@ def meshgrid(*tensors, indexing=None):
 
     ``indexing`` "ij" (default) has the first tensor's coordinate along the first dimension, "xy" along the second.
     """
+    if indexing is None:
+        warn_once("torch.meshgrid: in a future release it will be required to pass the indexing argument; it is 'ij' where it is left out.")
     given = spread(tensors)
     lines = [given] if isinstance(given, Tensor) else list(given)
     if not lines:

@@ -11,6 +11,7 @@ from ..dtypes import dtype as _dtype
 from ..dtypes import of_python_type
 from ..lazy.spec import Size, count
 from ..lazy.storage import note_write
+from ..runtime.warning import warn_once
 from ..tensor import Tensor, styled, wrap_dim
 from . import promotion
 from .copying import _contiguous
@@ -303,9 +304,14 @@ def _conjugate_transpose(x: Tensor) -> Tensor:
     return transpose(x, 0, 1).conj() if x.ndim else x.conj()
 
 
-Tensor.T = property(
-    lambda self: permute(self, tuple(range(self.ndim - 1, -1, -1))), doc="View with all dimensions reversed."
-)
+def _reversed(x: Tensor) -> Tensor:
+    if x.ndim != 2:
+        warn_once("The use of `x.T` on tensors of dimension other than 2 is deprecated. Use `x.mT` for batches of matrices, or "
+                  "`x.permute(*range(x.ndim - 1, -1, -1))` to reverse the dimensions.")
+    return permute(x, tuple(range(x.ndim - 1, -1, -1)))
+
+
+Tensor.T = property(_reversed, doc="View with all dimensions reversed.")
 Tensor.mT = property(lambda self: _last_two("mT", self), doc="View with the last two dimensions exchanged.")
 Tensor.mH = property(lambda self: _last_two("mH", self).conj(), doc="The conjugate of ``mT``.")
 Tensor.H = property(_conjugate_transpose, doc="The conjugate transpose of a matrix.")

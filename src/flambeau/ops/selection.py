@@ -7,6 +7,7 @@ import numpy as np
 from .. import dtypes
 from ..compiler.graph import Param
 from ..lazy.spec import dense
+from ..runtime.warning import warn_once
 from ..tensor import Tensor
 from .creation import numbers_fit
 from .elementwise import _infer, elementwise
@@ -21,6 +22,8 @@ def _choosing(op, values):
         raise RuntimeError(
             f"where expected condition to be a boolean tensor, but got a tensor with dtype {condition}"
         )
+    if condition is dtypes.uint8:
+        warn_once("where received a uint8 condition tensor. This is deprecated: use a boolean condition instead.")
     d = result_type_of(values[1:])
     return d, d
 
