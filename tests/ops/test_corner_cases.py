@@ -211,3 +211,26 @@ FORWARD = {
 def test_derivatives_forward(name):
     agree(lambda m, x, t: m.func.jvp(lambda z: FORWARD[name](m, z), (x,), (t,))[1], [0.5, -1.0, 2.0, 0.1], [1.0, -2.0, 0.0, 0.5],
           dtype="float64")
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda m: m.ones(4).split(2.0),
+        lambda m: m.ones(4).split(True),
+        lambda m: m.ones(4).split(m.tensor(2)),
+        lambda m: m.ones(2, dtype=m.int64).polygamma_(1),
+        lambda m: m.ones(2).polygamma(True),
+        lambda m: m.ones(2, dtype=m.int64).ldexp_(m.tensor([1, 2])),
+        lambda m: m.linalg.cross(m.ones(3), m.ones(3, dtype=m.float64)),
+        lambda m: m.nn.functional.bilinear(m.ones(2), m.ones(3, dtype=m.float64), m.ones(4, 2, 3)),
+    ],
+)
+def test_arguments_of_another_kind(call):
+    def outcome(m):
+        try:
+            return str(call(m))
+        except (TypeError, RuntimeError) as error:
+            return type(error)
+
+    assert outcome(flambeau) == outcome(torch)

@@ -307,6 +307,8 @@ export("nn.functional", "conv_tbc", conv_tbc)
 def bilinear(input1, input2, weight, bias=None):
     """``y[..., o] = input1[..., i] weight[o, i, j] input2[..., j] + bias[o]``."""
     from .matmul import matmul
+    if any(x is not None and x.dtype is not input1.dtype for x in (input2, weight, bias)):
+        raise RuntimeError("bilinear(): expected all arguments to have the same dtype")
     if input1.shape[:-1] != input2.shape[:-1]:
         raise RuntimeError(f"bilinear(): input dimensions do not match: got {list(input1.shape)} and {list(input2.shape)}")
     if input1.shape[-1] != weight.shape[1] or input2.shape[-1] != weight.shape[2]:

@@ -127,10 +127,15 @@ def before_write(target: Tensor) -> Tensor:
 
 
 def rewritten(target: Tensor, function) -> Tensor:
-    """Write ``function(target)`` to ``target``, where no operator has an in-place form; gradients go to what it was before."""
+    """Write ``function(target)`` to ``target``, where no operator has an in-place form; gradients go to what it was before.
+
+    ``RuntimeError`` where the target's dtype cannot hold the result.
+    """
     from .copying import copy_
     tracked = state.enabled and target._spec.requires_grad and not target.is_leaf
-    return copy_(target, function(before_write(target) if tracked else target))
+    result = function(before_write(target) if tracked else target)
+    check_cast(result.dtype, target.dtype)
+    return copy_(target, result)
 
 
 def saved_result(target: Tensor, spec) -> Tensor:
@@ -205,14 +210,19 @@ def check_result(name: str, target: Tensor, rule: Rule) -> None:
     """The result must fit the target: its shape, and a dtype that can be cast."""
     if rule.spec is None:
         return
-    from ..dtypes import can_cast
     if name == "abs_" and target.is_complex():
         raise RuntimeError("In-place abs is not supported for complex tensors.")
     if rule.spec.shape != target.shape:
         raise RuntimeError(f"output with shape {list(target.shape)} doesn't match the broadcast shape {list(rule.spec.shape)}")
-    if not can_cast(rule.spec.dtype, target.dtype):
-        raise RuntimeError(f"result type {overrides._scalar_name(rule.spec.dtype)} can't be cast to the desired output type "
-                           f"{overrides._scalar_name(target.dtype)}")
+    check_cast(rule.spec.dtype, target.dtype)
+
+
+def check_cast(result, target) -> None:
+    """``RuntimeError`` where PyTorch does not write results of a dtype into a tensor of another."""
+    from ..dtypes import can_cast
+    if not can_cast(result, target):
+        raise RuntimeError(f"result type {overrides._scalar_name(result)} can't be cast to the desired output type "
+                           f"{overrides._scalar_name(target)}")
 
 
 def rebase(target: Tensor, edge) -> None:

@@ -221,6 +221,8 @@ def multi_dot(tensors, *, out=None):
 
 @operator("linalg_cross(Tensor input, Tensor other, int dim)", namespace=None)
 def _cross(input, other, dim):
+    if input.dtype is not other.dtype:
+        raise RuntimeError(f"linalg.cross: expected two tensors of one dtype, but got {input.dtype} and {other.dtype}")
     a, b = [[x.select(dim, i) for i in range(3)] for x in (input, other)]
     from .joining import stack
 

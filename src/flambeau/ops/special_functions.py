@@ -85,10 +85,8 @@ def _polygamma(n: int):
 
 
 @function()
-def polygamma(n, input, *, out=None):
+def polygamma(n: int, input, *, out=None):
     """The n-th derivative of digamma. ``RuntimeError`` for negative ``n``."""
-    if not isinstance(n, int):
-        raise TypeError(f"polygamma(): argument 'n' (position 1) must be int, not {type(n).__name__}")
     if n < 0:
         raise RuntimeError("polygamma(n, x) does not support negative n.")
     result = _polygamma(n)(input)

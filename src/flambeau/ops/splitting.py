@@ -7,6 +7,7 @@ import itertools
 from ..autograd.mode import no_grad
 from ..tensor import Tensor, wrap_dim
 from .registry import function
+from .schema import argument
 from .slicing import slice_
 from .views import split_with_sizes
 
@@ -15,7 +16,7 @@ def split(tensor, split_size_or_sections, dim: int = 0):
     """Views of pieces of ``split_size`` (the last may be smaller), or of the listed sizes, along ``dim``."""
     if isinstance(split_size_or_sections, (list, tuple)):
         return split_with_sizes(tensor, tuple(split_size_or_sections), dim)
-    size = int(split_size_or_sections)
+    size = argument("split", "split_size", "int", split_size_or_sections)
     if not tensor.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     if size < 0:
