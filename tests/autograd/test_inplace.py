@@ -228,3 +228,12 @@ def test_the_size_of_complex_numbers_does_not_take_their_place():
     for m in (flambeau, torch):
         with pytest.raises(RuntimeError, match="In-place abs is not supported for complex tensors"):
             m.tensor([3 + 4j]).abs_()
+
+
+def test_views_of_tensors_that_show_elements_several_times():
+    found = []
+    for m in (flambeau, torch):
+        x = m.arange(12.0, dtype=m.float64).reshape(3, 4).requires_grad_()
+        shown = x.expand(2, 3, 4).as_strided((2, 2), (2, 1), 1), (x * 1).unfold(1, 2, 1).as_strided((3,), (3,), 0)
+        found.append([m.autograd.grad(t.pow(2).sum(), x)[0].flatten().tolist() for t in shown])
+    assert found[0] == found[1]

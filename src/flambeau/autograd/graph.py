@@ -243,8 +243,10 @@ def let_views_follow(leaf) -> None:
 def refuse_view(meta: Meta, what: str) -> None:
     """Raise the RuntimeError of a view that was made together with others, or without grad mode, and was changed."""
     if meta.creation == "several":
-        raise RuntimeError(f"A view that is the output of a function that returns multiple views and {what}. Such functions do not allow "
-                           "the output views to be modified inplace. You should replace the inplace operation by an out-of-place one.")
+        of = "" if meta.node is None else f" of {meta.node.name()}"
+        raise RuntimeError(f"Output {meta.nr}{of} is a view and {what}. This view is the output of a function that returns multiple views. "
+                           "Such functions do not allow the output views to be modified inplace. You should replace the inplace operation "
+                           "by an out-of-place one.")
     if meta.creation == "function":
         raise RuntimeError(f"Output {meta.nr} of {meta.node.name()} is a view and {what}. This view was created inside a custom Function "
                            "(or because an input was returned as-is): a write in place would override its backward. Clone the output of "

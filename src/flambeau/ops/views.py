@@ -247,7 +247,8 @@ def dense_like(shape, stride, spec):
 def as_strided_scatter_zeros(grad, base_spec, view_spec, distance: int):
     """The gradient of memory that a view of geometry ``view_spec`` was taken of, as the base (``base_spec``) sees it.
 
-    ``distance`` is the view's first element's from the base's. Elements that the view shows several times add up.
+    ``distance`` is the view's first element's from the base's. Elements that the view shows several times add up; those that
+    the base shows several times share theirs in equal parts.
     """
     from .creation import filled
 
@@ -257,6 +258,9 @@ def as_strided_scatter_zeros(grad, base_spec, view_spec, distance: int):
         memory = _added_overlapping(memory, grad, view_spec, distance - first)
     else:
         as_strided(memory, tuple(view_spec.shape), tuple(view_spec.stride), distance - first).copy_(grad)
+    if overlapping(base_spec):
+        ones = filled(tuple(base_spec.shape), 1, grad.dtype, grad.device)
+        memory = memory / _added_overlapping(memory * 0, ones, base_spec, -first).clamp(min=1)
     return as_strided(memory, tuple(base_spec.shape), tuple(base_spec.stride), -first)
 
 
