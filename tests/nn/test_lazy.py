@@ -85,3 +85,10 @@ def test_wrong_first_inputs():
             library.nn.LazyConv1d(4, 1, groups=2)(library.ones(1, 3, 2))
         with pytest.raises(NotImplementedError, match="initialize_parameters is not implemented"):
             type("Own", (library.nn.modules.lazy.LazyModuleMixin, library.nn.Module), {})()(1)
+
+
+def test_a_first_call_on_the_meta_device():
+    for library in (fb, torch):
+        layer = library.nn.LazyLinear(2).to("meta")
+        assert layer(library.ones(1, 5, device="meta")).shape == (1, 2)
+        assert str(layer.weight.device) == "meta" and layer.weight.shape == (2, 5)

@@ -137,3 +137,13 @@ def test_parameters_of_other_dtypes(call):
     for input in dtypes:
         for parameters in dtypes:
             assert outcome(flambeau, input, parameters) == outcome(torch, input, parameters), (input, parameters)
+
+
+def test_on_the_meta_device():
+    for library in (flambeau, torch):
+        x = library.ones(2, 4, 5, device="meta")
+        n = library.nn
+        layers = n.BatchNorm1d(4), n.InstanceNorm1d(4, track_running_stats=True), n.LocalResponseNorm(2)
+        for layer in layers:
+            result = layer.to("meta")(x)
+            assert result.shape == (2, 4, 5) and str(result.device) == "meta"

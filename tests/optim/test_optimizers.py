@@ -370,3 +370,13 @@ def test_what_a_differentiable_step_refuses():
             optimizer.step()
     with pytest.raises(RuntimeError, match="does not support `differentiable`"):
         optim.Adam([leaf], differentiable=True, fused=True)
+
+
+@pytest.mark.parametrize("name", ["SGD", "Adam", "RMSprop"])
+def test_steps_on_the_meta_device(name):
+    param = fl.ones(2, 3, device="meta", requires_grad=True)
+    optimizer = getattr(optim, name)([param], lr=0.1)
+    for _ in range(2):
+        (param * 2).sum().backward()
+        optimizer.step()
+    assert str(param.device) == "meta" and param.shape == (2, 3)

@@ -221,7 +221,8 @@ def _move(x, device):
         return x
     if device is devices.meta:
         from .creation import empty_strided
-        return empty_strided(x.shape, x.stride(), dtype=x.dtype, device="meta", requires_grad=False)
+        spec = x._spec  # a parameter that is not materialized yet tells no one else its shape
+        return empty_strided(spec.shape, spec.stride, dtype=spec.dtype, device="meta", requires_grad=False)
     raise NotImplementedError("Cannot copy out of meta tensor; no data! Please use torch.nn.Module.to_empty() instead of "
                               "torch.nn.Module.to() when moving module from meta to a different device.")
 

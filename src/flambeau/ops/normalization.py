@@ -527,7 +527,7 @@ def _neighbours(x, size: int, mirrored: bool = False):
     after it if mirrored)."""
     channels = x.shape[1]
     before = size // 2 if not mirrored else (size - 1) // 2
-    total = zeros(tuple(x.shape), dtype=x.dtype)
+    total = zeros(tuple(x.shape), dtype=x.dtype, device=x.device)
     for shift in range(-before, size - before):
         first, last = max(0, -shift), min(channels, channels - shift)
         if first < last:

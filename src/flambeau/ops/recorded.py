@@ -10,6 +10,7 @@ from ..autograd.mode import state
 from ..compiler.graph import TraceError
 from ..lazy import window as _window
 from ..lazy.window import record
+from ..runtime.devices import meta
 from .operator import Operator, Untraceable, trace_body
 from .schema import compile_function, head, key_expression
 
@@ -58,6 +59,8 @@ class RecordedFunction(Operator):
         return compile_function(source, name, scope, "ops", self.doc)
 
     def _derive(self, values):
+        if any(t._spec.device is meta for t in self.split(values)[0]):
+            return None, (), True, True
         try:
             return trace_body(self, self.body, values)
         except (Untraceable, TraceError):
