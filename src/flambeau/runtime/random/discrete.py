@@ -59,10 +59,16 @@ def random(
     _check_bounds(first, last, dtype)
     span = last - first + 1
     draw = generator.random64 if span >= _WIDE_RANGE else generator.random32
-    values = draw(count(shape)).astype(np.uint64)
-    if span < 2**64:
-        values %= np.uint64(span)
-    return _from_int64(values.view(np.int64) + np.int64(first), dtype).reshape(shape)
+    values = _remainder(draw(count(shape)), span).view(np.int64)
+    return _from_int64(values + np.int64(first) if first else values, dtype).reshape(shape)
+
+
+def _remainder(words: np.ndarray, span: int) -> np.ndarray:
+    """``words % span`` as uint64: by quotients, for which NumPy uses vectors."""
+    if span > np.iinfo(words.dtype).max:
+        return words.astype(np.uint64)
+    divisor = words.dtype.type(span)
+    return (words - words // divisor * divisor).astype(np.uint64)
 
 
 def random_int64(generator: Generator) -> int:
@@ -188,14 +194,14 @@ def multinomial(
 def _random_default(generator: Generator, shape: int | tuple[int, ...], dtype: str) -> np.ndarray:
     refuse_dtype("random_kernel_cpu", dtype, ("bool", *_NUMBERS))
     draw = generator.random64 if dtype in ("int64", "float64") else generator.random32
-    values = draw(count(shape)).astype(np.uint64)
+    values = draw(count(shape))
     if dtype == "bool":
         span = 2
     elif dtype in DIGITS:
         span = 2 ** DIGITS[dtype] + 1
     else:
         span = int(np.iinfo(dtype).max) + 1
-    return _from_int64((values % np.uint64(span)).view(np.int64), dtype).reshape(shape)
+    return _from_int64(_remainder(values, span).view(np.int64), dtype).reshape(shape)
 
 
 def _random_full(generator: Generator, shape: int | tuple[int, ...], dtype: str) -> np.ndarray:
