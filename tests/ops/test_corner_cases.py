@@ -7,6 +7,10 @@ import math
 import pytest
 from tests.ops.elementwise_oracle import agree
 
+import flambeau
+
+torch = pytest.importorskip("torch")
+
 INTEGERS = ["int64", "int32", "uint8"]
 WRITES = {
     "full": lambda m, x, v: m.full((2,), v, dtype=x.dtype),
