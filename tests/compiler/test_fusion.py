@@ -206,8 +206,10 @@ def steps_of_last_program(function) -> list:
         (lambda x: flambeau.softmax(x, 1), 1),
         (lambda x: F.layer_norm(x, (x.shape[1],)), 1),
         (lambda x: (x.view(-1) + 1).view(50, 40).unsqueeze(0) * 2, 2),
+        (lambda x: flambeau.cat([x.exp(), x * 2, x.exp() - x], 1), 1),
+        (lambda x: flambeau.stack([x.exp(), x * 2, x.exp() - x]), 1),
     ],
-    ids=["a chain", "softmax", "layer norm", "a chain over views"],
+    ids=["a chain", "softmax", "layer norm", "a chain over views", "columns side by side", "blocks one after the other"],
 )
 def test_one_nest(function, most):
     x = flambeau.ones(40, 50)

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from math import prod as count
 
-from .access import Pool, covers
+from .access import Pool, covers, overlap
 from .graph import Graph, Operation, View
 from .kernel import DTYPES, NARROW_FLOATS
 from .plans import Dot, Flip, Gather, Index, Map, Positions, Reduce
@@ -22,17 +22,21 @@ CANDIDATES = 6
 
 
 class Loaded:
-    """Where a value lies that a group reads or writes: ``strides`` in elements over the group's domain."""
+    """Where a value lies that a group reads or writes: ``strides`` in elements over the group's domain.
 
-    __slots__ = ("value", "offset", "strides", "dtype", "level", "node")
+    ``view`` is what a group writes to.
+    """
 
-    def __init__(self, value, offset, strides, dtype, level, node):
+    __slots__ = ("value", "offset", "strides", "dtype", "level", "node", "view")
+
+    def __init__(self, value, offset, strides, dtype, level, node, view=None):
         self.value = value
         self.offset = offset
         self.strides = strides
         self.dtype = dtype
         self.level = level
         self.node = node
+        self.view = view
 
     def same_place(self, other) -> bool:
         """Whether each element of the domain finds its element at the same address."""
@@ -113,9 +117,10 @@ class Group:
         made = self.produced.get(view.value)
         if made is not None:
             return made.node if made.same_place(place) and self._visible(made.node, level) else None
-        for write in reversed(self.writes):
-            if write.value == view.value:
-                return write.node if write.same_place(place) and self._visible(write.node, level) else None
+        written = [write for write in self.writes if write.value == view.value]
+        if written:
+            write = next((write for write in written if write.same_place(place)), None)
+            return write.node if write is not None and self._visible(write.node, level) else None
         node = self.node("load", dtype, (), ("at", view.value, view.offset, strides, level), level)
         place.node = node
         self.loads.append(place)
@@ -197,7 +202,7 @@ class Group:
 
     def _add_write(self, target: View, shape, level: str, dtype: str, node: int) -> bool:
         strides = self.domain_strides(target.spec, shape, level)
-        place = Loaded(target.value, target.offset, strides, dtype, level, node)
+        place = Loaded(target.value, target.offset, strides, dtype, level, node, target)
         if target.value in self.produced:
             return False
         if level == "row" and self.reduced is None:
@@ -206,8 +211,8 @@ class Group:
             return False
         if any(g[1] == target.value for g in self.gathers):
             return False
-        for write in self.writes:
-            if write.value == target.value and not write.same_place(place):
+        for write in self.writes:  # the pieces of a concatenation lie apart
+            if write.value == target.value and not write.same_place(place) and overlap(write.view, target):
                 return False
         self.writes = [w for w in self.writes if not (w.value == target.value and w.same_place(place))] + [place]
         return True
