@@ -130,9 +130,3 @@ def test_empty_and_0_dim():
     assert fl.masked.sum(fl.ones(2, 0), 1).tolist() == [0, 0]
     assert fl.masked.sum(fl.tensor(2.0), mask=fl.tensor(False)).item() == 0
     assert fl.masked.amin(fl.tensor(2.0), mask=fl.tensor(False)).item() == float("inf")
-
-
-def test_masked_tensors_are_refused_by_name():
-    with pytest.raises(NotImplementedError, match="masked_tensor"):
-        fl.masked.as_masked_tensor(fl.ones(2), fl.ones(2) > 0)
-    assert not fl.masked.is_masked_tensor(fl.ones(2))

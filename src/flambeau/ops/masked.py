@@ -17,7 +17,7 @@ from .clamping import at_least
 from .norms import vector_norm
 from .order_statistics import nanmedian
 from .reductions import reduced_dims
-from .registry import export, function
+from .registry import function
 from .selection import where
 from .softmax import log_softmax as _log_softmax
 from .softmax import logsumexp as _logsumexp
@@ -278,25 +278,3 @@ def logaddexp(input, other, *, dtype=None, input_mask=None, other_mask=None):
     x = _unmasked("logaddexp", input, input_mask, _lowest)
     y = _unmasked("logaddexp", other, other_mask, _lowest)
     return _logaddexp(x, y).to(dtype or input.dtype)
-
-
-# -- tensors that carry their mask ---------------------------------------------------------------------------
-
-
-def is_masked_tensor(obj) -> bool:
-    """Whether ``obj`` is a tensor that carries its mask: none is yet."""
-    return False
-
-
-def _refuse(name: str) -> None:
-    def refused(*args, **kwargs):
-        raise NotImplementedError(f"flambeau: masked.{name} (tensors that carry their mask) is not supported yet")
-
-    refused.__name__ = name
-    refused.__doc__ = "Tensors that carry their mask are not supported yet: raises ``NotImplementedError``."
-    export("masked", name, refused)
-
-
-export("masked", "is_masked_tensor", is_masked_tensor)
-for _name in ("masked_tensor", "as_masked_tensor"):
-    _refuse(_name)
