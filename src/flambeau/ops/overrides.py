@@ -176,7 +176,7 @@ def dispatching(body, *, out: bool = True, classes: bool = True):
     typed = "dtype" in names
     new = not out and "out" in names
 
-    first, known = checks(body) if code is not None else (None, ())
+    first, unusual, known = checks(body) if code is not None else (None, None, ())
 
     @functools.wraps(body)
     def public(*args, **kwargs):
@@ -188,7 +188,7 @@ def dispatching(body, *, out: bool = True, classes: bool = True):
             return offer(_named(getattr(public, "offered", public)), args, kwargs)
         if typed and kwargs and kwargs.get("dtype").__class__ is type:
             kwargs = {**kwargs, "dtype": of_python_type(kwargs["dtype"])}
-        if first is not None and (kwargs or len(args) > first):
+        if first is not None and (kwargs or len(args) > first) and unusual(args, kwargs):
             args, kwargs = conform(public.__name__, known, args, kwargs)
         try:
             return body(*args, **kwargs)

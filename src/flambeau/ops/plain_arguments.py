@@ -10,7 +10,7 @@ import inspect
 import numpy as np
 
 from ..tensor import Tensor
-from .schema import argument
+from .schema import argument, compile_function
 
 _KINDS = {"bool": "bool", "int": "int", "float": "float", "bool | None": "bool?", "int | None": "int?", "float | None": "float?"}
 _CLASSES = {"bool": bool, "int": int}
@@ -18,11 +18,15 @@ _CLASSES = {"bool": bool, "int": int}
 _LENIENT = frozenset(["lu", "softmin", "gaussian_nll_loss", "exponential", "gaussian", "kaiser", "general_cosine", "general_hamming"])
 
 
-def checks(body) -> tuple[int | None, tuple]:
-    """The position of the first annotated number or flag, and of each its position, name, type and the class of most values."""
+def checks(body) -> tuple:
+    """What is to be looked at in calls of ``body``.
+
+    The position of its first annotated number or flag; a function ``unusual(args, kwargs)`` that tells whether one of them is
+    not of the class that it mostly has; and of each its position, name, type and that class.
+    """
     found = []
     if body.__name__ in _LENIENT:
-        return None, ()
+        return None, None, ()
     for position, p in enumerate(inspect.signature(body).parameters.values()):
         kind = _KINDS.get(p.annotation)
         if kind is None or p.kind is p.VAR_POSITIONAL or p.kind is p.VAR_KEYWORD:
@@ -32,7 +36,19 @@ def checks(body) -> tuple[int | None, tuple]:
         keyword_only = p.kind is p.KEYWORD_ONLY
         found.append((-1 if keyword_only else position, p.name, kind, _CLASSES.get(kind.rstrip("?"), float)))
     positions = [position for position, *_ in found if position >= 0]
-    return (min(positions, default=1 << 30) if found else None), tuple(found)
+    return (min(positions, default=1 << 30), _unusual(found), tuple(found)) if found else (None, None, ())
+
+
+def _unusual(found: list):
+    """The quick look at a call, written out for its parameters."""
+    lines = ["def unusual(args, kwargs):", "    given = len(args)"]
+    for position, _, _, usual in found:
+        if position >= 0:
+            lines.append(f"    if given > {position} and args[{position}].__class__ is not {usual.__name__}: return True")
+    lines.append("    if kwargs:")
+    for _, name, _, usual in found:
+        lines.append(f"        if {name!r} in kwargs and kwargs[{name!r}].__class__ is not {usual.__name__}: return True")
+    return compile_function("\n".join([*lines, "    return False\n"]), "unusual", {}, "ops", None)
 
 
 def conform(function: str, known: tuple, args: tuple, kwargs: dict):
