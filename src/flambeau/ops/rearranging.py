@@ -306,7 +306,7 @@ def cartesian_prod(*tensors):
             raise RuntimeError(f"Expect a 1D vector, but got shape {list(x.shape)}")
     if len(lines) == 1:
         return lines[0]
-    return stack([reshaped(g, (g.numel(),)) for g in meshgrid(lines)], 1)
+    return stack([reshaped(g, (g.numel(),)) for g in meshgrid(lines, indexing="ij")], 1)
 
 
 @function()
