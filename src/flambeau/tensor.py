@@ -345,10 +345,10 @@ class Tensor:
         if value is self:
             raise RuntimeError("can't assign Variable as its own grad")
         if value.dtype is not self.dtype:
-            raise RuntimeError(f"assigned grad has data of a different type: expected {self.dtype}, got {value.dtype}")
+            raise RuntimeError(f"attempting to assign a gradient with dtype {value.dtype} to a tensor of dtype {self.dtype}")
         if value.shape != self.shape:
-            raise RuntimeError("assigned grad has data of a different size: "
-                               f"expected {list(self.shape)}, got {list(value.shape)}")
+            raise RuntimeError(f"attempting to assign a gradient of size '{list(value.shape)}' to a tensor of size '{list(self.shape)}'. "
+                               "Please ensure that the gradient and the tensor are the same size")
 
     @property
     def _base(self) -> Tensor | None:

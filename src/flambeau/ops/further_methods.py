@@ -166,4 +166,11 @@ for _kind in ("ipu", "maia", "mtia", "vulkan", "xla"):
 
 Tensor.name = property(lambda self: None, doc="None: tensors have no names.")
 Tensor.volatile = property(lambda self: False, doc="False, always.")
-Tensor.grad_dtype = property(lambda self: self.dtype, doc="The dtype that the gradient has: the tensor's own.")
+
+
+def _set_grad_dtype(self, value) -> None:
+    if value is not self.dtype:
+        raise NotImplementedError(f"flambeau: grad_dtype: gradients of another dtype than {self.dtype} are not supported yet")
+
+
+Tensor.grad_dtype = property(lambda self: self.dtype, _set_grad_dtype, doc="The dtype that the gradient has: the tensor's own.")
