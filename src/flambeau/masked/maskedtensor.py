@@ -117,11 +117,15 @@ class MaskedTensor(Tensor):
         return bool(self.get_data())
 
     @property
-    def grad(self) -> Any:  # type: ignore[override]
+    def grad(self) -> Any:
         """The gradient, with the same mask."""
         meta = self._autograd
         found = None if meta is None else meta.grad
         return None if found is None else _wrapped(as_subclass(found, Tensor), self._mask)
+
+    @grad.setter
+    def grad(self, value: Any) -> None:
+        vars(Tensor)["grad"].__set__(self, None if value is None else _data_of(value))
 
     def __repr__(self, **unused: Any) -> str:
         data, mask = self.get_data().detach(), self._mask
@@ -144,7 +148,7 @@ class MaskedTensor(Tensor):
 
 
 def _wrapped(data: Tensor, mask: Tensor) -> MaskedTensor:
-    made = as_subclass(data, MaskedTensor)
+    made: Any = as_subclass(data, MaskedTensor)
     made._mask = mask
     return made
 

@@ -150,7 +150,13 @@ class BlockMask:
                 columns[2:] = _listed(_unlisted(full_kv_num_blocks, full_kv_indices).transpose(-2, -1))
         if seq_lengths is None:
             seq_lengths = (kv_indices.shape[-2] * size[0], kv_indices.shape[-1] * size[1])
-        return cls(seq_lengths, kv_num_blocks, kv_indices, full_kv_num_blocks, full_kv_indices, *columns, size, mask_mod or noop_mask)
+        rows = [kv_num_blocks, kv_indices, full_kv_num_blocks, full_kv_indices]
+        return cls._of([*rows, *columns], seq_lengths, size, mask_mod or noop_mask)
+
+    @classmethod
+    def _of(cls, tensors: list, seq_lengths: tuple[int, int], size: tuple[int, int], mask_mod: Modification) -> BlockMask:
+        arguments: list = [seq_lengths, *tensors, size, mask_mod]
+        return cls(*arguments)
 
     @property
     def shape(self) -> tuple[int, ...]:
@@ -182,12 +188,12 @@ class BlockMask:
         index = index if isinstance(index, tuple) else (index,)
         index = tuple(slice(i, i + 1 if i != -1 else None) if isinstance(i, int) else i for i in index)
         picked: list = [None if t is None else t[index] for t in self._tensors()]
-        return BlockMask(self.seq_lengths, *picked, self.BLOCK_SIZE, _sliced)
+        return BlockMask._of(picked, self.seq_lengths, self.BLOCK_SIZE, _sliced)
 
     def to(self, device: Any) -> BlockMask:
         """The mask on another device."""
         moved: list = [None if t is None else t.to(device) for t in self._tensors()]
-        return BlockMask(self.seq_lengths, *moved, self.BLOCK_SIZE, self.mask_mod)
+        return BlockMask._of(moved, self.seq_lengths, self.BLOCK_SIZE, self.mask_mod)
 
     def __repr__(self) -> str:
         first = self.to_dense().reshape(-1, *self.kv_indices.shape[-2:])[0].tolist()
@@ -213,8 +219,9 @@ def create_block_mask(
     blocks = padded.reshape(*padded.shape[:2], -1, rows, padded.shape[3] // columns, columns).sum((3, 5))
     full = blocks == rows * columns if separate_full_blocks else ops.zeros(tuple(blocks.shape), dtype=bool_)
     partial = (blocks > 0) & ~full
-    kept = _listed(full) if separate_full_blocks else (None, None)
-    return BlockMask.from_kv_blocks(*_listed(partial), *kept, (rows, columns), mask_mod, (Q_LEN, KV_LEN))
+    kept: tuple = _listed(full) if separate_full_blocks else (None, None)
+    arguments: list = [*_listed(partial), *kept, (rows, columns), mask_mod, (Q_LEN, KV_LEN)]
+    return BlockMask.from_kv_blocks(*arguments)
 
 
 def _check(query: Tensor, key: Tensor, value: Tensor, block_mask: BlockMask | None, enable_gqa: bool) -> None:
@@ -270,9 +277,9 @@ def flex_attention(
     scores = (query @ key.transpose(-2, -1)).to(working) * (query.shape[-1] ** -0.5 if scale is None else scale)
     sizes = tuple(scores.shape)
     if score_mod is not None:
-        scores = _everywhere(score_mod, sizes, scores).to(working)  # type: ignore[arg-type]
+        scores = _everywhere(score_mod, sizes, scores).to(working)
     if block_mask is not None:
-        visible = _everywhere(block_mask.mask_mod, sizes).to(bool_).expand(sizes)  # type: ignore[arg-type]
+        visible = _everywhere(block_mask.mask_mod, sizes).to(bool_).expand(sizes)
         scores = scores.masked_fill(~visible, -math.inf)
     hidden = (scores == -math.inf).all(-1, keepdim=True)
     weights = scores.softmax(-1).masked_fill(hidden, 0.0)
