@@ -8,6 +8,8 @@ from tests.ops.movement_oracle import moves, ramp
 
 import flambeau
 
+torch = pytest.importorskip("torch")
+
 AT = np.array([[0, 2, 1], [2, 2, 0]])
 X, SRC = np.sin(ramp(3, 4)), np.cos(ramp(2, 3))
 
@@ -123,3 +125,11 @@ def test_sums_are_the_same_in_every_run():
     at, source = flambeau.arange(10000) % 3, flambeau.arange(10000).sin()
     first = flambeau.zeros(3).index_add(0, at, source).tolist()
     assert all(flambeau.zeros(3).index_add(0, at, source).tolist() == first for _ in range(3))
+
+
+def test_gradients_on_the_meta_device():
+    for library in (flambeau, torch):
+        net = library.nn.Sequential(library.nn.Embedding(10, 4), library.nn.Linear(4, 3)).to("meta")
+        labels = library.ones(2, dtype=library.int64, device="meta")
+        library.nn.functional.cross_entropy(net(labels), labels).backward()
+        assert [tuple(p.grad.shape) for p in net.parameters()] == [(10, 4), (3, 4), (3,)]

@@ -208,6 +208,7 @@ gather.operator.exact_out = True
 
 
 @gather.gradient
+@_gather.gradient  # on the meta device bodies run operator by operator
 def _(grad, saved):
     return _zeros_like(saved.input, grad).scatter_add_(saved.dim, saved.index, grad), None
 
