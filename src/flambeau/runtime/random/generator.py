@@ -9,12 +9,16 @@ from __future__ import annotations
 
 import ctypes
 import secrets
+import sys
 
 import numpy as np
+
+from . import native, words
 
 DEFAULT_SEED = 67280421310721
 STATE_BYTES = 5056
 _WORDS = 624
+_HIGH_WORD_FIRST = -1 if sys.byteorder == "little" else 1  # how the halves of 64 bits lie in memory
 _ENGINE_BYTES = 4 * (_WORDS + 1)  # NumPy's engine in memory: the words, and the place in them
 
 # PyTorch's saved state: a plain C structure, kept since its first versions.
@@ -46,6 +50,7 @@ class Generator:
             raise RuntimeError(f"Generator: expected the device 'cpu', but got {str(device)!r}")
         self.device = "cpu"
         self._bits = np.random.MT19937(0)
+        self._address = self._bits.ctypes.state_address
         # Box-Muller makes normals in pairs: the second waits here for the next call.
         self.next_normal: float | None = None
         # PyTorch's state has room for a float32 one too; no CPU operator uses it, but saved states carry it.
@@ -121,27 +126,34 @@ class Generator:
 
     def mark(self) -> tuple[bytes, int]:
         """The place in the sequence of words, for ``rewind``; far quicker than the whole state."""
-        return ctypes.string_at(self._bits.ctypes.state_address, _ENGINE_BYTES), self._next_when_exhausted
+        return ctypes.string_at(self._address, _ENGINE_BYTES), self._next_when_exhausted
 
     def rewind(self, mark: tuple[bytes, int]) -> None:
         """Go back to where ``mark`` was called."""
         engine, self._next_when_exhausted = mark
-        ctypes.memmove(self._bits.ctypes.state_address, engine, _ENGINE_BYTES)
+        ctypes.memmove(self._address, engine, _ENGINE_BYTES)
 
     def random32(self, count: int) -> np.ndarray:
         """The next ``count`` words of the engine, as uint32."""
         if count == 0:
             return np.empty(0, dtype=np.uint32)
         self._next_when_exhausted = _WORDS
-        return self._bits.random_raw(count).astype(np.uint32)
+        return self._words(count)
 
     def random64(self, count: int) -> np.ndarray:
         """``count`` numbers of 64 bits, each made of two words, the high one first, as uint64."""
         if count == 0:
             return np.empty(0, dtype=np.uint64)
         self._next_when_exhausted = _WORDS
-        words = self._bits.random_raw(2 * count)
-        return (words[0::2] << np.uint64(32)) | words[1::2]
+        halves = self._words(2 * count)
+        return np.ascontiguousarray(halves.reshape(count, 2)[:, ::_HIGH_WORD_FIRST]).view(np.uint64).reshape(count)
+
+    def _words(self, count: int) -> np.ndarray:
+        if not native.available:
+            return self._bits.random_raw(count).astype(np.uint32)
+        result = np.empty(count, np.uint32)
+        words.fill(self._address, result)
+        return result
 
     def __repr__(self) -> str:
         return f"<flambeau Generator device={self.device} seed={self._initial_seed}>"
