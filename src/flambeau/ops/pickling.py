@@ -4,9 +4,25 @@ from __future__ import annotations
 
 from ..lazy.spec import spec as make_spec
 from ..runtime import devices
+from ..runtime.warning import warn
 from ..tensor import Tensor, as_subclass, empty_storage, make
 from .registry import function
 from .storages import UntypedStorage, untyped_storage
+
+
+def unserializable_hook(hook):
+    """Decorator: a hook that may get lost when its tensor is copied or saved, without a warning."""
+    hook.__torch_unserializable__ = True
+    return hook
+
+
+def warn_if_has_hooks(tensor: Tensor) -> None:
+    """Warn of each hook of a tensor that is copied or saved without it."""
+    hooks = tensor._autograd.hooks if tensor._autograd is not None else None
+    for hook in hooks.values() if hooks else ():
+        if not getattr(hook, "__torch_unserializable__", False):
+            warn(f"backward hook {hook!r} on tensor will not be serialized. If this is expected, decorate it with "
+                 "torch.utils.hooks.unserializable_hook.")
 
 
 @function(None, method=True)
@@ -39,7 +55,8 @@ def __deepcopy__(self, memo):
 
 @function(None, method=True)
 def __copy__(self):
-    """Another tensor object over the same memory."""
+    """Another tensor object over the same memory, without hooks."""
+    warn_if_has_hooks(self)
     copied = make(self._storage, self._spec.plain, self._offset)
     if type(self) is not Tensor:
         copied = as_subclass(copied, type(self))
@@ -50,7 +67,8 @@ def __copy__(self):
 
 @function(None, method=True)
 def __reduce_ex__(self, protocol):
-    """The memory, and how it is seen; the history is not kept. Tensors that share a storage share it after loading."""
+    """The memory, and how it is seen; neither history nor hooks are kept. Tensors that share a storage share it after loading."""
+    warn_if_has_hooks(self)
     if self.is_meta:
         arguments = (None, self.dtype, 0, tuple(self.shape), self.stride(), self.requires_grad)
     else:

@@ -22,6 +22,7 @@ import numpy as np
 
 from .. import _utils, dtypes
 from ..nn.parameter import Parameter
+from ..ops.pickling import warn_if_has_hooks
 from ..ops.sparse.handle import SparseTensor
 from ..ops.storages import STORAGE_CLASSES, TypedStorage, UntypedStorage
 from ..runtime import devices
@@ -161,6 +162,8 @@ class _Pickler(pickle._Pickler):
 
 def _reduced(tensor: Tensor) -> tuple:
     """How PyTorch takes a tensor apart: a function of ``torch._utils`` and its arguments."""
+    if not isinstance(tensor, SparseTensor):
+        warn_if_has_hooks(tensor)
     if isinstance(tensor, Parameter) and type(tensor) is Parameter:
         state = dict(tensor.__dict__)
         if state:
