@@ -108,3 +108,22 @@ def test_each_thread_has_its_own():
     done.set()
     worker.join()
     assert seen == [True]
+
+
+@pytest.mark.parametrize("lib", [ours, torch], ids=["flambeau", "torch"])
+def test_views_of_parameters_made_in_inference_mode_tell_what_they_are(lib):
+    with lib.inference_mode():
+        weight = lib.ones(2, 3, requires_grad=True)
+        view = weight.view(3, 2)
+        assert view.requires_grad and view.grad_fn is None and view.is_leaf
+        assert repr(view).startswith("tensor([[1., 1.]")
+
+
+@pytest.mark.parametrize("lib", [ours, torch], ids=["flambeau", "torch"])
+def test_memory_is_set_where_grad_mode_is_off(lib):
+    x = lib.zeros(3, requires_grad=True)
+    with pytest.raises(RuntimeError, match="leaf Variable"):
+        x.set_(lib.ones(3))
+    with lib.no_grad():
+        x.set_(lib.ones(3))
+    assert x.tolist() == [1.0, 1.0, 1.0] and x.requires_grad

@@ -166,7 +166,7 @@ def edge_of(tensor):
     if meta is None:
         meta = tensor._autograd = Meta()
     if meta.base is not None:
-        if meta.creation is not None and meta.version != tensor._storage.version:
+        if meta.creation is not None and not tensor._storage.inference and meta.version != tensor._storage.version:
             refuse_view(meta, "its base or another view of its base has been modified inplace")
         if meta.base._autograd is not None and meta.seen != meta.base._autograd.history:
             refresh_view(tensor)

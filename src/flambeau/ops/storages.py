@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from ..autograd.mode import state
 from ..lazy.spec import contiguous_strides, span
 from ..lazy.spec import spec as make_spec
 from ..lazy.storage import Storage, check_inference, new_storage, note_write
@@ -98,7 +99,7 @@ export("torch", "resize_as_", resize_as_)
 @function(None, method=True)
 def set_(self, source=None, storage_offset=0, size=None, stride=None):
     """Show other memory: that of a tensor or a storage, from ``storage_offset`` with ``size`` and ``stride``."""
-    if self.requires_grad and self.grad_fn is None:
+    if state.enabled and self.requires_grad and self.grad_fn is None:
         raise RuntimeError("a leaf Variable that requires grad is being used in an in-place operation.")
     if source is None:
         return _show(self, new_storage(memory.allocate(0), 0), (0,), (1,), 0)
