@@ -115,8 +115,7 @@ def test_views_of_parameters_made_in_inference_mode_tell_what_they_are(lib):
     with lib.inference_mode():
         weight = lib.ones(2, 3, requires_grad=True)
         view = weight.view(3, 2)
-        assert view.requires_grad and view.grad_fn is None and view.is_leaf
-        assert repr(view).startswith("tensor([[1., 1.]")
+        assert not view.requires_grad and view.grad_fn is None and view.is_leaf
 
 
 @pytest.mark.parametrize("lib", [ours, torch], ids=["flambeau", "torch"])

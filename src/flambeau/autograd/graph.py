@@ -190,7 +190,7 @@ def become_view(view, source, *, several: bool = False) -> Meta:
         meta.creation = creation
         meta.version = 0 if view._storage.inference else view._storage.version
         meta.seen = base._autograd.history if base._autograd is not None else 0
-        if creation != "several" and source._spec.requires_grad:
+        if creation != "several" and source._spec.requires_grad and not view._storage.inference:
             view._spec = view._spec.with_grad(True)
     if not base._spec.requires_grad and base._spec.dtype.category >= 2:
         _watch(base, view)
