@@ -143,3 +143,24 @@ def test_pickle_and_deepcopy_keep_what_is_shared():
     with pytest.raises(RuntimeError, match="graph leaves"):
         copy.deepcopy(y * 2)
     assert copy.copy(y).data_ptr() == y.data_ptr()
+
+
+def test_names_that_a_file_would_have_to_be_allowed():
+    import collections
+    import fractions
+
+    from flambeau.serialization import get_unsafe_globals_in_checkpoint, safe_globals
+
+    value = {"f": fractions.Fraction(1, 2), "c": collections.Counter(), "layer": collections.deque([1])}
+    expected = []
+    for library in (flambeau, torch):
+        file = io.BytesIO()
+        library.save({**value, "t": library.ones(1)}, file)
+        file.seek(0)
+        expected.append(torch.serialization.get_unsafe_globals_in_checkpoint(file))
+        assert sorted(get_unsafe_globals_in_checkpoint(file)) == sorted(expected[-1])
+    assert "fractions.Fraction" in expected[0]
+    with safe_globals([fractions.Fraction]):
+        assert "fractions.Fraction" not in get_unsafe_globals_in_checkpoint(file)
+    with pytest.raises(ValueError, match="zip"):
+        get_unsafe_globals_in_checkpoint(io.BytesIO(b"text"))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import threading
 
 import pytest
@@ -124,3 +125,16 @@ def test_refusals():
         flambeau.compiler.set_default_backend("inductor")
     with pytest.raises(NotImplementedError, match="wrap_numpy"):
         flambeau.compiler.wrap_numpy(len)
+
+
+def test_other_places_of_the_same_things():
+    from flambeau.nn import init
+
+    assert flambeau._ops.OpOverload is type(flambeau.ops.aten.add.Tensor)
+    assert flambeau._tensor.Tensor is flambeau.Tensor
+    assert init._no_grad_uniform_(flambeau.zeros(3), 1.0, 2.0).min() >= 1
+    saved = io.BytesIO()
+    flambeau.save(flambeau.ones(2), saved)
+    assert flambeau.storage._load_from_bytes(saved.getvalue()).tolist() == [1.0, 1.0]
+    with pytest.raises(NotImplementedError, match="FlopCounterMode"):
+        flambeau.utils.flop_counter.FlopCounterMode(display=False)

@@ -309,3 +309,7 @@ kaiming_uniform = _deprecated(kaiming_uniform_)
 kaiming_normal = _deprecated(kaiming_normal_)
 orthogonal = _deprecated(orthogonal_)
 sparse = _deprecated(sparse_)
+
+
+# The names that PyTorch's own functions call.
+_no_grad_uniform_, _no_grad_normal_, _no_grad_zero_, _no_grad_trunc_normal_ = uniform_, normal_, zeros_, trunc_normal_

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import pickle
 from collections import Counter, OrderedDict
 from collections.abc import Callable, Iterator
@@ -124,6 +125,15 @@ class SafeUnpickler(pickle._Unpickler):
     dispatch[pickle.REDUCE[0]] = load_reduce
     dispatch[pickle.NEWOBJ[0]] = load_newobj
     dispatch[pickle.BUILD[0]] = load_build
+
+
+def is_safe(module: str, name: str) -> bool:
+    """Whether a file may name this."""
+    try:
+        SafeUnpickler(io.BytesIO(b"")).find_class(module, name)
+    except pickle.UnpicklingError:
+        return False
+    return True
 
 
 def _refusal(reason: str, place: tuple[str, str] | None = None) -> str:

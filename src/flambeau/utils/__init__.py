@@ -13,7 +13,8 @@ from weakref import ref
 from ..tensor import Tensor
 
 __all__ = ["swap_tensors"]
-_SUBMODULES = ("_device", "_pytree", "checkpoint", "cpp_extension", "data", "dlpack", "hooks", "model_zoo")
+_SUBMODULES = ("_device", "_pytree", "checkpoint", "cpp_extension", "data", "dlpack", "flop_counter", "hooks",
+               "model_zoo")
 
 
 def __getattr__(name: str) -> ModuleType:
