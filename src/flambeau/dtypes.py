@@ -139,7 +139,7 @@ def _refuse_another(cls, *args, **kwargs):
     raise TypeError("cannot create 'torch.dtype' instances: there are those that flambeau names")
 
 
-dtype.__new__ = _refuse_another  # type: ignore[method-assign,assignment]
+dtype.__new__ = _refuse_another  # type: ignore[method-assign]
 
 
 def _by_name(name: str) -> dtype:

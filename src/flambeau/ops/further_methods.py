@@ -7,6 +7,7 @@ import warnings
 import numpy as np
 
 from .. import dtypes
+from ..autograd.graph import Meta, edge_of
 from ..runtime import devices
 from ..tensor import Tensor
 from . import overrides
@@ -163,6 +164,21 @@ def get_device_module(device=None):
 for _kind in ("ipu", "maia", "mtia", "vulkan", "xla"):
     if not hasattr(Tensor, f"is_{_kind}"):
         setattr(Tensor, f"is_{_kind}", property(lambda self: False, doc="False: the tensor is on the CPU."))
+
+
+def _hooks_of(self: Tensor):
+    """The hooks on the tensor's gradient, None before the first."""
+    sink, number = edge_of(self) or (None, 0)
+    if sink is None or isinstance(sink, Meta):
+        return sink.hooks if sink is not None else None
+    return (sink.tensor_hooks or {}).get(number)
+
+
+# Names by which libraries reach into tensors.
+Tensor._grad, Tensor._grad_fn = Tensor.grad, Tensor.grad_fn
+Tensor._cdata = property(id, doc="A number that no other tensor has meanwhile.")
+Tensor._backward_hooks = property(_hooks_of)
+Tensor._post_accumulate_grad_hooks = property(lambda self: None if self._autograd is None else self._autograd.post_hooks)
 
 Tensor.name = property(lambda self: None, doc="None: tensors have no names.")
 Tensor.volatile = property(lambda self: False, doc="False, always.")
