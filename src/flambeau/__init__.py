@@ -101,7 +101,8 @@ legacy_contiguous_format = contiguous_format
 inf, nan, pi, e, newaxis = _math.inf, _math.nan, _math.pi, _math.e, None
 
 _SUBMODULES = frozenset({
-    "_C", "_VF", "__config__", "_ops", "_tensor", "_tensor_str", "_utils", "accelerator", "alias", "amp", "backends", "compiler", "cpu",
+    "_C", "_VF", "__config__", "_ops", "_subclasses", "_tensor", "_tensor_str", "_utils", "accelerator", "alias", "amp", "backends",
+    "compiler", "cpu",
     "cuda", "data", "distributed", "distributions", "fft", "func", "functional", "futures", "hub", "jit", "library", "linalg", "masked",
     "mps", "mtia", "multiprocessing", "nested", "nn", "onnx", "optim", "overrides", "profiler", "quasirandom", "random",
     "return_types", "serialization", "signal", "sparse", "special", "storage", "testing", "types", "utils", "version", "vision",

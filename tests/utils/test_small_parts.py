@@ -136,5 +136,26 @@ def test_other_places_of_the_same_things():
     saved = io.BytesIO()
     flambeau.save(flambeau.ones(2), saved)
     assert flambeau.storage._load_from_bytes(saved.getvalue()).tolist() == [1.0, 1.0]
+    assert flambeau.nn.modules.transformer._get_activation_fn("gelu") is flambeau.nn.functional.gelu
+    assert not isinstance(flambeau.empty(1, device="meta"), flambeau._subclasses.FakeTensor)
+    with pytest.raises(NotImplementedError, match="FakeTensorMode"):
+        flambeau._subclasses.FakeTensorMode()
     with pytest.raises(NotImplementedError, match="FlopCounterMode"):
         flambeau.utils.flop_counter.FlopCounterMode(display=False)
+
+
+@pytest.mark.parametrize("differentiable", [True, False])
+def test_steps_of_other_people_s_optimizers(differentiable):
+    from flambeau.optim.optimizer import Optimizer, ParamsT, _default_to_fused_or_foreach, _use_grad_for_differentiable
+
+    class Plain(Optimizer):
+        def __init__(self, params: ParamsT):
+            super().__init__(params, {"differentiable": differentiable})
+
+        @_use_grad_for_differentiable
+        def step(self, closure=None):
+            return flambeau.is_grad_enabled()
+
+    weight = flambeau.ones(1, requires_grad=True)
+    assert Plain([weight]).step() is differentiable
+    assert _default_to_fused_or_foreach([weight], differentiable) == (False, False)

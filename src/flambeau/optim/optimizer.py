@@ -8,12 +8,15 @@ from collections import OrderedDict, defaultdict
 from collections.abc import Callable, Iterable
 from copy import deepcopy
 from itertools import chain
-from typing import Any
+from typing import Any, TypeAlias
 
+from ..autograd import set_grad_enabled
 from ..tensor import Tensor
 from ..utils.hooks import RemovableHandle
 
 __all__ = ["Optimizer", "register_optimizer_step_post_hook", "register_optimizer_step_pre_hook"]
+
+ParamsT: TypeAlias = Iterable[Tensor] | Iterable[dict[str, Any]] | Iterable[tuple[str, Tensor]]
 
 _global_pre_hooks: dict[int, Callable] = OrderedDict()
 _global_post_hooks: dict[int, Callable] = OrderedDict()
@@ -358,3 +361,19 @@ def _cast_state(param: Tensor, value: Any, key: str | None = None) -> Any:
         build: Any = type(value)
         return build(_cast_state(param, item) for item in value)
     return value
+
+
+def _use_grad_for_differentiable(step: Callable) -> Callable:
+    """Decorator of ``step`` in optimizers that others write: gradients are recorded in it where ``defaults["differentiable"]``."""
+
+    @functools.wraps(step)
+    def recorded(self: Any, *args: Any, **kwargs: Any) -> Any:
+        with set_grad_enabled(bool(self.defaults["differentiable"])):
+            return step(self, *args, **kwargs)
+
+    return recorded
+
+
+def _default_to_fused_or_foreach(params: list[Tensor], differentiable: bool, use_fused: bool = False) -> tuple[bool, bool]:
+    """Whether PyTorch would take its fused or its foreach steps: neither, on the CPU."""
+    return False, False

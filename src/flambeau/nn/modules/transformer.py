@@ -44,6 +44,8 @@ def _activation(given: Activation) -> Callable[[Tensor], Tensor]:
     return F.relu if given == "relu" else F.gelu
 
 
+_get_activation_fn = _activation  # its name in PyTorch
+
 def _square_mask(size: int, device: Any = None, dtype: Any = None) -> Tensor:
     """-inf above the diagonal, 0 elsewhere: later positions are hidden."""
     return ops.triu(ops.full((size, size), -math.inf, dtype=dtype, device=device), 1)
