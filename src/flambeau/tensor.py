@@ -285,7 +285,7 @@ class Tensor:
             raise RuntimeError("only Tensors of floating point dtype can require gradients")
         if self._autograd is None:
             self._autograd = Meta()
-        if value and self._storage.inference and not thread.inference:
+        if value and self._storage.inference and not (thread.inference or thread.differentiating):
             raise RuntimeError("Setting requires_grad=True on inference tensor outside InferenceMode is not allowed.")
         self._spec = self._spec.with_grad(value)
         if self._autograd.views is not None:

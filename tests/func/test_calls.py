@@ -114,3 +114,24 @@ def test_gradients_of_dual_tensors_are_dual():
             (by_leaf,) = m.autograd.grad((d**3).sum(), x)
             found.append([t.tolist() for g in (by_dual, by_leaf) for t in fw.unpack_dual(g)])
     assert sum(found[0], []) == pytest.approx(sum(found[1], []))
+
+
+@pytest.mark.parametrize("mode", ["no_grad", "inference_mode"])
+@pytest.mark.parametrize("made_inside", [False, True])
+def test_derivatives_in_modes_without_gradients(mode, made_inside):
+    found = []
+    for m, f in ((flambeau, flambeau.func), (torch, torch.func)):
+        x, w = m.tensor([1.0, 2.0, 3.0]), m.ones(3, requires_grad=True)
+        with getattr(m, mode)():
+            y = m.tensor([1.0, 2.0, 3.0]) if made_inside else x
+            results = (
+                f.grad(lambda a, y=y: (a**3 * y).sum())(y),
+                f.vjp(lambda a, w=w: a**2 * w, y)[1](y)[0],
+                f.jvp(lambda a, y=y: a.sin() * y, (y,), (y,))[1],
+                f.jacrev(lambda a: a**2)(y),
+                f.hessian(lambda a, w=w: (a**3 * w).sum())(y),
+                f.vmap(f.grad(lambda a: a**2))(y),
+            )
+        assert not any(r.requires_grad for r in results)
+        found.append(sum([r.flatten().tolist() for r in results], []))
+    assert found[0] == pytest.approx(found[1])

@@ -10,6 +10,7 @@ from ..autograd.mode import enable_grad, is_grad_enabled
 from ..ops.nested_gradients import gradients, leaf, reaches_others, without_history
 from ..ops.transformed import active
 from ..tensor import Tensor
+from .levels import out_of_inference
 from .trees import flatten, map_leaves, unflatten
 
 
@@ -33,7 +34,7 @@ def _vjp(func: Callable, primals: tuple, has_aux: bool):
     inputs, structure = flatten(primals)
     for x in inputs:
         _check_input("vjp", x)
-    with enable_grad():
+    with out_of_inference(), enable_grad():
         leaves = [leaf(x, levels) for x in inputs]
         result = func(*unflatten(leaves, structure))
     result, aux = _with_aux("vjp", result, has_aux)
@@ -60,7 +61,8 @@ def _vjp(func: Callable, primals: tuple, has_aux: bool):
                 )
         enabled = is_grad_enabled() if create_graph is None else create_graph
         keep = enabled and (others or any(c.requires_grad for c in given))
-        found = gradients(outputs, leaves, given, levels, keep)
+        with out_of_inference():
+            found = gradients(outputs, leaves, given, levels, keep)
         found = [x.new_zeros(tuple(x.shape)) if g is None else g for g, x in zip(found, inputs)]
         return unflatten(found, structure)
 
@@ -99,7 +101,7 @@ def _grad_and_value(func: Callable, argnums, has_aux: bool, args: tuple, kwargs:
     inputs, structure = flatten(chosen)
     for x in inputs:
         _check_input("grad", x)
-    with enable_grad():
+    with out_of_inference(), enable_grad():
         leaves = [leaf(x, levels) for x in inputs]
         result = func(*replaced(argnums, args, unflatten(leaves, structure)), **kwargs)
     result, aux = _with_aux("grad", result, has_aux)
@@ -112,9 +114,10 @@ def _grad_and_value(func: Callable, argnums, has_aux: bool, args: tuple, kwargs:
     if result.is_complex():
         raise RuntimeError(f"grad can be implicitly created only for real scalar outputs but got {result.dtype}")
     others = outer and reaches_others([result], leaves)
-    with enable_grad():
-        one = result.detach().new_ones(())
-    found = gradients([result], leaves, [one], levels, others)
+    with out_of_inference():
+        with enable_grad():
+            one = result.detach().new_ones(())
+        found = gradients([result], leaves, [one], levels, others)
     found = [x.new_zeros(tuple(x.shape)) if g is None else g for g, x in zip(found, inputs)]
     if not others:
         result = without_history(result)

@@ -5,6 +5,8 @@ from __future__ import annotations
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from ..autograd.mode import inference_mode, no_grad
+from ..lazy.storage import thread
 from ..ops.transformed import active, new_level
 
 
@@ -27,3 +29,18 @@ def running(level: Level):
         yield level
     finally:
         active.levels = previous
+
+
+@contextmanager
+def out_of_inference():
+    """Within the block inference mode is off, and what it made may be saved for backward: a transformation differentiates in any
+    mode, and nothing of its graph outlives the call."""
+    if not thread.inference:
+        yield
+        return
+    previous, thread.differentiating = thread.differentiating, True
+    try:
+        with inference_mode(False), no_grad():
+            yield
+    finally:
+        thread.differentiating = previous

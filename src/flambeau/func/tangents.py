@@ -7,7 +7,7 @@ from typing import Any
 
 from ..ops.forward_mode import dual, parts
 from ..tensor import Tensor
-from .levels import Level, running
+from .levels import Level, out_of_inference, running
 from .trees import flatten, map_leaves, unflatten
 
 
@@ -32,7 +32,7 @@ def jvp(func: Callable, primals: Any, tangents: Any, *, strict: bool = False, ha
     for x, t in zip(inputs, directions):
         _check(x, t)
     level = Level("jvp")
-    with running(level):
+    with running(level), out_of_inference():
         pairs = [dual(x, t, level.number) for x, t in zip(inputs, directions)]
         result = func(*unflatten(pairs, structure))
     aux = None

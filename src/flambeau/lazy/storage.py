@@ -47,6 +47,7 @@ class Storage:
 
 class _Thread(threading.local):
     inference = False
+    differentiating = False  # inside a transformation of functions that was called in inference mode
 
 
 thread = _Thread()
@@ -60,6 +61,8 @@ class InferenceStorage(Storage):
 
     @property
     def version(self) -> int:
+        if thread.differentiating:
+            return 0
         raise RuntimeError("Inference tensors cannot be saved for backward. Please do not use Tensors created in inference mode in "
                            "computation tracked by autograd. To work around this, you can make a clone to get a normal tensor and use it "
                            "in autograd, or use `torch.no_grad()` instead of `torch.inference_mode()`.")
