@@ -115,3 +115,18 @@ def test_a_matrix_with_nan_is_not_positive_definite():
         assert m.linalg.cholesky_ex(m.tensor(batch)).info.tolist() == [0, 2]
         with pytest.raises(m.linalg.LinAlgError, match="minor of order 2"):
             m.linalg.cholesky(m.tensor(batch))
+
+
+@pytest.mark.parametrize(
+    "results",
+    [
+        lambda m, a: (m.linalg.inv(a), m.linalg.solve(a, a), m.linalg.solve(a, a, left=False)),
+        lambda m, a: (*m.linalg.qr(a), *m.linalg.svd(a), *m.linalg.eigh(a + a.mT)),
+        lambda m, a: (*m.linalg.lu_factor(a), m.linalg.cholesky(a @ a.mT), m.linalg.lstsq(a, a).solution),
+    ],
+)
+def test_matrices_lie_in_memory_column_by_column(results):
+    batch = normal(2, 3, 3)
+    for matrices in (batch, batch[0]):
+        ours, theirs = ([t.stride() for t in results(m, m.tensor(matrices))] for m in (flambeau, torch))
+        assert ours == theirs

@@ -59,6 +59,7 @@ _cholesky_ex = library(
     "linalg_cholesky_ex(Tensor A)",
     lambda specs: [(specs[0].shape, specs[0].dtype), (specs[0].shape[:-2], dtypes.int32)],
     _factor_positive,
+    by_columns=(0,),
 )
 
 
@@ -122,7 +123,7 @@ def _lu_outputs(specs):
     ]
 
 
-_lu_factor_ex = library("linalg_lu_factor_ex(Tensor A)", _lu_outputs, lambda arrays: lapack.getrf(arrays[0]))
+_lu_factor_ex = library("linalg_lu_factor_ex(Tensor A)", _lu_outputs, lambda arrays: lapack.getrf(arrays[0]), by_columns=(0,))
 _row_order = library(
     "row_order(Tensor pivots, int rows)",
     lambda specs, rows: [((*specs[0].shape[:-1], rows), dtypes.int64)],
@@ -272,6 +273,7 @@ _ldl_factor_ex = library(
     "linalg_ldl_factor_ex(Tensor A, bool hermitian)",
     lambda specs, hermitian: _lu_outputs(specs),
     lambda arrays, hermitian: lapack.sytrf(arrays[0], hermitian),
+    by_columns=(0,),
 )
 
 
@@ -334,6 +336,7 @@ _qr = library(
     "linalg_qr(Tensor A, str mode)",
     lambda specs, mode: [(s, specs[0].dtype) for s in _qr_shapes(specs[0].shape, mode)],
     _qr_arrays,
+    by_columns=(0, 1),
 )
 
 
@@ -392,6 +395,7 @@ _geqrf = library(
         ((*specs[0].shape[:-2], min(specs[0].shape[-2:])), specs[0].dtype),
     ],
     lambda arrays: lapack.geqrf(arrays[0]),
+    by_columns=(0,),
 )
 
 
@@ -459,6 +463,7 @@ _householder_product = library(
     "linalg_householder_product(Tensor A, Tensor tau)",
     lambda specs: [(specs[0].shape, specs[0].dtype)],
     lambda arrays: (lapack.orgqr(*arrays),),
+    by_columns=(0,),
 )
 
 
@@ -508,6 +513,7 @@ _ormqr = library(
     "ormqr(Tensor input, Tensor tau, Tensor other, bool left, bool transpose)",
     lambda specs, left, transpose: [(specs[2].shape, specs[2].dtype)],
     lambda arrays, left, transpose: (lapack.ormqr(*arrays, left, transpose),),
+    by_columns=(0,),
 )
 
 

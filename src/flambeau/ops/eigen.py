@@ -66,7 +66,7 @@ def _svd_arrays(arrays, full_matrices: bool):
     return u, s, vh, info
 
 
-_svd = library("linalg_svd(Tensor A, bool full_matrices)", _svd_outputs, _svd_arrays, zero_gradients=False)
+_svd = library("linalg_svd(Tensor A, bool full_matrices)", _svd_outputs, _svd_arrays, zero_gradients=False, by_columns=(0, 2))
 
 
 @_svd.gradient
@@ -190,7 +190,7 @@ def _eigh_arrays(arrays, uplo: str):
     return values, vectors, info
 
 
-_eigh = library("linalg_eigh(Tensor A, str UPLO)", _eigh_outputs, _eigh_arrays, zero_gradients=False)
+_eigh = library("linalg_eigh(Tensor A, str UPLO)", _eigh_outputs, _eigh_arrays, zero_gradients=False, by_columns=(1,))
 
 
 @_eigh.gradient
@@ -276,7 +276,7 @@ def _complex_eig(a: np.ndarray):
     return tuple(made.astype(kind) for made in np.linalg.eig(a))
 
 
-_eig = library("linalg_eig(Tensor A)", _eig_outputs, _eig_arrays, zero_gradients=False)
+_eig = library("linalg_eig(Tensor A)", _eig_outputs, _eig_arrays, zero_gradients=False, by_columns=(1,))
 
 
 @_eig.gradient

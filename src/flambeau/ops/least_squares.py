@@ -141,6 +141,7 @@ _lstsq = library(
     _outputs,
     _minimise,
     differentiable=(True, False, False, False),
+    by_columns=(0,),
 )
 
 

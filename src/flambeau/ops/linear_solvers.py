@@ -51,7 +51,7 @@ def _with_info(specs, *static):
     return [(result.shape, result.dtype), (result.shape[:-2], dtypes.int32)]
 
 
-unchecked_inverse = library("linalg_inv_ex(Tensor A)", _with_info, _inverse)
+unchecked_inverse = library("linalg_inv_ex(Tensor A)", _with_info, _inverse, by_columns=(0,))
 
 
 @unchecked_inverse.gradient
@@ -110,7 +110,7 @@ def _solutions(arrays):
         return lapack.getrs(factors, pivots, b), info
 
 
-_solve_ex = library("linalg_solve_ex(Tensor A, Tensor B)", _with_info, _solutions)
+_solve_ex = library("linalg_solve_ex(Tensor A, Tensor B)", _with_info, _solutions, by_columns=(0,))
 
 
 @_solve_ex.gradient
@@ -185,6 +185,7 @@ _solve_triangular = library(
     "linalg_solve_triangular(Tensor A, Tensor B, bool upper, bool unitriangular)",
     _side_alone,
     lambda arrays, upper, unit: (lapack.trsm(*arrays, upper, unit),),
+    by_columns=(0,),
 )
 
 
@@ -297,6 +298,7 @@ _lu_solve = library(
     "linalg_lu_solve(Tensor LU, Tensor pivots, Tensor B, bool adjoint)",
     _side_alone,
     lambda arrays, adjoint: (lapack.getrs(*arrays, "C" if adjoint else "N"),),
+    by_columns=(0,),
 )
 
 
@@ -339,6 +341,7 @@ _ldl_solve = library(
     "linalg_ldl_solve(Tensor LD, Tensor pivots, Tensor B, bool hermitian)",
     _side_alone,
     lambda arrays, hermitian: (lapack.sytrs(*arrays, hermitian),),
+    by_columns=(0,),
 )
 
 

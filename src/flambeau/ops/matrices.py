@@ -10,7 +10,8 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.reference import widen
-from ..lazy.spec import dense
+from ..lazy.spec import contiguous_strides, dense
+from ..lazy.spec import spec as make_spec
 from ..tensor import Tensor
 from .operator import Operator, publish
 from .overrides import _scalar_name, write_out
@@ -34,12 +35,14 @@ def library(
     node: str | None = None,
     differentiable=None,
     zero_gradients: bool = True,
+    by_columns: tuple[int, ...] = (),
 ):
     """A primitive that is a library routine, as a function.
 
     ``outputs(specs, *static)`` gives ``(shape, dtype)`` of each result, ``function(arrays, *static)`` the results' arrays;
     ``static`` are the arguments that are no tensors. ``differentiable`` says of each result whether it carries gradients;
-    without ``zero_gradients``, the gradient gets None for results that no gradient arrived for.
+    without ``zero_gradients``, the gradient gets None for results that no gradient arrived for. ``by_columns``: the numbers of
+    results that are matrices stored column by column, as LAPACK leaves them and PyTorch gives them.
     """
 
     def static(values):
@@ -47,7 +50,8 @@ def library(
 
     def infer(operator, specs, values):
         made = outputs(specs, *static(values))
-        return tuple([dense(tuple(shape), dtype, specs[0].device) for shape, dtype in made]), None
+        specs_of = [column_major if i in by_columns else dense for i in range(len(made))]
+        return tuple([of(tuple(shape), dtype, specs[0].device) for of, (shape, dtype) in zip(specs_of, made)]), None
 
     def reference(code, arrays, numbers):
         arrays = [widen(array, spec.dtype) for array, spec in zip(arrays, code.inputs)]
@@ -59,6 +63,15 @@ def library(
     if node is not None:
         op.node_name = node
     return publish(op, namespace=None).function
+
+
+def column_major(shape: tuple[int, ...], dtype, device):
+    """The spec of matrices whose columns are dense."""
+    if len(shape) < 2:  # stands for a result that was not asked for
+        return dense(shape, dtype, device)
+    *batch, rows, columns = shape
+    *outer, column, row = contiguous_strides((*batch, columns, rows))
+    return make_spec(shape, (*outer, row, column), dtype, device)
 
 
 def attempt(function, a: np.ndarray):
