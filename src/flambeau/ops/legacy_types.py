@@ -39,6 +39,8 @@ def _made(dtype, args: tuple, options: dict) -> Tensor:
 
 set_legacy_constructor(lambda *args, **options: _made(get_default_dtype(), args, options))
 
+_MODULE = __name__.partition(".")[0]  # where pickles find the classes
+
 
 class TensorType(type):
     """The class of ``FloatTensor`` and its kin."""
@@ -57,4 +59,4 @@ class TensorType(type):
 
 for _name, _dtype in _LEGACY_NAMES.items():
     if not _name.startswith("Complex"):
-        export("torch", _name, TensorType(_name, (), {"dtype": _dtype, "__module__": "torch", "__doc__": f"Makes {_dtype!r} tensors."}))
+        export("torch", _name, TensorType(_name, (), {"dtype": _dtype, "__module__": _MODULE, "__doc__": f"Makes {_dtype!r} tensors."}))

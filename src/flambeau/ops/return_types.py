@@ -8,12 +8,15 @@ _SOURCE = "torch.return_types"
 
 
 class NamedResult(tuple):
-    """A tuple whose entries have names too. Made of one sequence: ``return_types.max((values, indices))``."""
+    """A tuple whose entries have names too. Made of one sequence: ``return_types.max((values, indices))``.
+
+    ``unnamed`` is what PyTorch's files have beside the entries: an empty dictionary.
+    """
 
     __slots__ = ()
     names: tuple[str, ...] = ()
 
-    def __new__(cls, entries):
+    def __new__(cls, entries, unnamed=None):
         entries = tuple(entries)
         if len(entries) != len(cls.names):
             raise TypeError(
@@ -39,7 +42,7 @@ def named_result(name: str, *fields: str) -> type[NamedResult]:
     members |= {
         "__slots__": (),
         "names": fields,
-        "__module__": _SOURCE,
+        "__module__": f"{__name__.partition('.')[0]}.return_types",  # where pickles find it
         "n_fields": len(fields),
         "n_sequence_fields": len(fields),
         "n_unnamed_fields": 0,

@@ -475,7 +475,8 @@ class _StorageType(type):
 
 
 def _storage_class(name: str, d: dtypes.dtype) -> type:
-    return _StorageType(name, (TypedStorage,), {"dtype": d, "__doc__": f"A storage of {d!r} elements.", "__module__": "torch"})
+    home = __name__.partition(".")[0]  # where pickles find the class
+    return _StorageType(name, (TypedStorage,), {"dtype": d, "__doc__": f"A storage of {d!r} elements.", "__module__": home})
 
 
 STORAGE_CLASSES = {
