@@ -412,3 +412,17 @@ def test_compile_changes_no_result(lib):
     layer = Doubler(flambeau)
     assert layer.compile(fullgraph=True) is None
     assert layer(flambeau.ones(1)).item() == 2
+
+
+def test_options_of_linear_cross_entropy(lib):
+    options = lib.nn.LinearCrossEntropyOptions(batch_chunk_size=2)
+    assert repr(options).endswith("batch_chunk_size=2, chunking_method='auto', acc_policy='auto', acc_dtype=None)")
+    loss = lib.nn.LinearCrossEntropyLoss(3, 4, options=options)
+    target = lib.tensor([0, 3, 1])
+    plain = lib.nn.functional.cross_entropy(loss.linear(lib.ones(3, 3)), target)
+    assert loss(lib.ones(3, 3), target).item() == pytest.approx(plain.item(), rel=1e-5)
+    for wrong in ({"acc_policy": "best"}, {"chunking_method": "halves"}, {"chunking_method": "aspect_ratio:0"}, {"batch_chunk_size": 0}):
+        with pytest.raises(ValueError):
+            lib.nn.LinearCrossEntropyOptions(**wrong)
+    with pytest.raises(ValueError, match="to match target batch_size"):
+        lib.nn.LinearCrossEntropyLoss(3, 4)(lib.ones(2, 3), target)

@@ -360,6 +360,8 @@ def linear_cross_entropy(
     _check_linear(input, linear_weight, linear_bias)
     if ignore_index is not None and target.is_floating_point():
         raise RuntimeError("ignore_index cannot be specified when target contains probabilities")
+    if input.ndim > 1 and target.ndim and input.shape[0] != target.shape[0]:
+        raise ValueError(f"Expected input batch_size ({input.shape[0]}) to match target batch_size ({target.shape[0]}).")
     logits = input.matmul(reshaped(linear_weight, (-1, linear_weight.shape[-1])).t())
     logits = reshaped(logits, (*input.shape[:-1], *classes))
     if linear_bias is not None:
