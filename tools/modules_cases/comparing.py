@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import dataclasses
 import re
 import warnings
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-import flambeau
 import numpy as np
 import torch
+
+import flambeau
 
 # Relative and absolute error, by dtype: what two orders of summation may differ by.
 TOLERANCE = {
@@ -71,7 +73,11 @@ class Report:
 
     def same(self, case: str, where: str, theirs: Any, ours: Any, loose: float) -> None:
         kind = where.split(".")[0] or "result"
-        if isinstance(theirs, dict) and isinstance(theirs.get("output"), Raised) and "not implemented for" in theirs["output"].message:
+        if (
+            isinstance(theirs, dict)
+            and isinstance(theirs.get("output"), Raised)
+            and "not implemented for" in theirs["output"].message
+        ):
             return  # a dtype that PyTorch's kernels lack
         if isinstance(theirs, dict) and isinstance(ours, dict):
             if list(theirs) != list(ours):
@@ -81,7 +87,9 @@ class Report:
                 self.same(case, f"{where}.{key}" if where else str(key), theirs[key], ours[key], loose)
         elif isinstance(theirs, list) and isinstance(ours, list):
             if len(theirs) != len(ours):
-                self.add(kind, case, f"{where}: {len(ours)} entries {short(ours)}, expected {len(theirs)} {short(theirs)}")
+                self.add(
+                    kind, case, f"{where}: {len(ours)} entries {short(ours)}, expected {len(theirs)} {short(theirs)}"
+                )
                 return
             for index, (one, other) in enumerate(zip(theirs, ours)):
                 self.same(case, f"{where}.{index}", one, other, loose)
@@ -101,7 +109,11 @@ class Report:
         if isinstance(theirs, Seen):
             return tensor_fault(theirs, ours, loose)
         if isinstance(theirs, float) or isinstance(ours, float):
-            return "" if np.isclose(ours, theirs, rtol=1e-6, atol=1e-12, equal_nan=True) else f"{ours!r}, expected {theirs!r}"
+            return (
+                ""
+                if np.isclose(ours, theirs, rtol=1e-6, atol=1e-12, equal_nan=True)
+                else f"{ours!r}, expected {theirs!r}"
+            )
         if isinstance(theirs, str) and plain(theirs) == plain(ours):
             return ""
         return "" if theirs == ours else f"{short(ours)}, expected {short(theirs)}"
@@ -222,9 +234,14 @@ def translated(value: Any, library: Any) -> Any:
     if isinstance(value, torch.nn.Module):
         return getattr(library.nn, type(value).__name__)()
     if callable(value) and getattr(value, "__module__", "").startswith("torch"):
-        return next(getattr(owner, value.__name__) for owner in (library.nn.functional, library) if hasattr(owner, value.__name__))
+        return next(
+            getattr(owner, value.__name__)
+            for owner in (library.nn.functional, library)
+            if hasattr(owner, value.__name__)
+        )
     if type(value).__module__.startswith("torch"):
-        return getattr(library.nn, type(value).__name__)(**vars(value))
+        fields = dataclasses.asdict(value)
+        return getattr(library.nn, type(value).__name__)(**translated(fields, library))
     return value
 
 
@@ -233,7 +250,9 @@ def copied(tensor: torch.Tensor, library: Any) -> Any:
     plain = tensor.detach()
     narrow = plain.dtype in (torch.bfloat16, torch.float16)
     source = (plain.float() if narrow else plain).contiguous().numpy()
-    made = library.empty_strided(tuple(plain.shape), tuple(plain.stride()), dtype=getattr(library, str(plain.dtype)[6:]))
+    made = library.empty_strided(
+        tuple(plain.shape), tuple(plain.stride()), dtype=getattr(library, str(plain.dtype)[6:])
+    )
     if plain.numel():
         made.copy_(library.from_numpy(np.array(source)))
     if isinstance(tensor, torch.nn.Parameter):

@@ -145,7 +145,12 @@ def module_dict(m: Any) -> list:
         return [repr(t), repr(result)]
 
     return tried(
-        lambda: [list(fresh().keys()), [type(v).__name__ for v in fresh().values()], [k for k, _ in fresh().items()], len(fresh())],
+        lambda: [
+            list(fresh().keys()),
+            [type(v).__name__ for v in fresh().values()],
+            [k for k, _ in fresh().items()],
+            len(fresh()),
+        ],
         lambda: "a" in fresh(),
         lambda: repr(fresh()["a"]),
         lambda: fresh()["c"],
@@ -213,7 +218,12 @@ def parameter_dict(m: Any) -> list:
     def changed(change: Any) -> list:
         t = fresh()
         result = change(t)
-        return [repr(t), list(t.keys()), list(t.state_dict()), result if isinstance(result, (m.Tensor, tuple)) else repr(result)]
+        return [
+            repr(t),
+            list(t.keys()),
+            list(t.state_dict()),
+            result if isinstance(result, (m.Tensor, tuple)) else repr(result),
+        ]
 
     return tried(
         lambda: changed(lambda t: t["a"]),
@@ -241,7 +251,13 @@ def parameter_dict(m: Any) -> list:
         lambda: repr(fresh() | m.nn.ParameterDict({"q": p})),
         lambda: repr(fresh() | {"q": p}),
         lambda: repr(ior(fresh(), {"a": p})),
-        lambda: [list(reversed(fresh())), "a" in fresh(), len(fresh()), [k for k, _ in fresh().items()], [type(v).__name__ for v in fresh().values()]],
+        lambda: [
+            list(reversed(fresh())),
+            "a" in fresh(),
+            len(fresh()),
+            [k for k, _ in fresh().items()],
+            [type(v).__name__ for v in fresh().values()],
+        ],
         lambda: [n for n, _ in fresh().named_parameters()],
         lambda: m.nn.ParameterDict(3),
         lambda: fresh()(1),

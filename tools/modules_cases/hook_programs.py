@@ -30,7 +30,9 @@ def forward_hooks(m: Any) -> list:
     net.register_forward_pre_hook(lambda mod, args, kwargs: told.append(["kwargs", sorted(kwargs)]), with_kwargs=True)
     net.register_forward_hook(lambda mod, args, out: told.append(["post", names(args), names(out)]))
     net.register_forward_hook(lambda mod, args, out: told.append("post first"), prepend=True)
-    net.register_forward_hook(lambda mod, args, kwargs, out: told.append(["post kwargs", sorted(kwargs)]), with_kwargs=True)
+    net.register_forward_hook(
+        lambda mod, args, kwargs, out: told.append(["post kwargs", sorted(kwargs)]), with_kwargs=True
+    )
     return [net(x), net(input=x), told]
 
 
@@ -75,7 +77,9 @@ def backward_hooks(m: Any) -> list:
     net, told = m.nn.Sequential(layer(m), m.nn.ReLU(), layer(m)), []
     x = m.ones(3, 2, requires_grad=True)
     for index, child in enumerate(net):
-        child.register_full_backward_hook(lambda mod, gi, go, index=index: told.append([index, "after", names(gi), names(go)]))
+        child.register_full_backward_hook(
+            lambda mod, gi, go, index=index: told.append([index, "after", names(gi), names(go)])
+        )
         child.register_full_backward_pre_hook(lambda mod, go, index=index: told.append([index, "before", names(go)]))
     net.register_full_backward_hook(lambda mod, gi, go: told.append(["net", gi[0], go[0]]))
     net(x).sum().backward()
@@ -142,7 +146,9 @@ def global_hooks(m: Any) -> list:
     handles = [
         module.register_module_forward_pre_hook(lambda mod, args: told.append(["pre", type(mod).__name__])),
         module.register_module_forward_hook(lambda mod, args, out: told.append(["post", type(mod).__name__])),
-        module.register_module_forward_hook(lambda mod, args, kwargs, out: told.append(["kw", sorted(kwargs)]), with_kwargs=True),
+        module.register_module_forward_hook(
+            lambda mod, args, kwargs, out: told.append(["kw", sorted(kwargs)]), with_kwargs=True
+        ),
         module.register_module_full_backward_pre_hook(lambda mod, go: told.append(["back", type(mod).__name__])),
         module.register_module_full_backward_hook(lambda mod, gi, go: told.append(["backed", type(mod).__name__])),
     ]

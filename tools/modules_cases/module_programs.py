@@ -64,7 +64,9 @@ def before_init(m: Any) -> list:
             elif how == "read":
                 self.missing
 
-    found = tried(*(lambda how=how: Early(how) and None for how in ("parameter", "module", "buffer", "Buffer", "plain", "read")))
+    found = tried(
+        *(lambda how=how: Early(how) and None for how in ("parameter", "module", "buffer", "Buffer", "plain", "read"))
+    )
     return [*found, *tried(lambda: m.nn.Module(1), lambda: m.nn.Module(a=1))]
 
 
@@ -100,7 +102,12 @@ def assignment(m: Any) -> list:
         lambda: module.missing,
         lambda: del_buffer(module),
     )
-    listed = [list(module._parameters), list(module._buffers), list(module._modules), sorted(module._non_persistent_buffers_set)]
+    listed = [
+        list(module._parameters),
+        list(module._buffers),
+        list(module._modules),
+        sorted(module._non_persistent_buffers_set),
+    ]
     return [*found, listed, list(module.state_dict())]
 
 
@@ -137,8 +144,15 @@ def walks(m: Any) -> dict:
         "modules": [n for n, _ in net.named_modules()],
         "modules twice": [n for n, _ in net.named_modules(prefix="x", remove_duplicate=False)],
         "children": [n for n, _ in net.named_children()],
-        "count": [len(list(net.parameters())), len(list(net.modules())), len(list(net.children())), len(list(net.buffers(False)))],
-        "dir": [n for n in dir(net) if not n.startswith("_") and n not in ("compile", "ipu", "mtia", "xpu", "T_destination")],
+        "count": [
+            len(list(net.parameters())),
+            len(list(net.modules())),
+            len(list(net.children())),
+            len(list(net.buffers(False))),
+        ],
+        "dir": [
+            n for n in dir(net) if not n.startswith("_") and n not in ("compile", "ipu", "mtia", "xpu", "T_destination")
+        ],
     }
     applied: list = []
     net.apply(lambda module: applied.append(type(module).__name__))
@@ -243,8 +257,13 @@ def tied_parameters(m: Any) -> list:
     net[1].weight = net[0].weight
     net.double()
     again, loaded = copy.deepcopy(net), pickle.loads(pickle.dumps(net))
-    return [net[0].weight is net[1].weight, again[0].weight is again[1].weight, loaded[0].weight is loaded[1].weight,
-            list(net.state_dict()), len(list(net.parameters()))]
+    return [
+        net[0].weight is net[1].weight,
+        again[0].weight is again[1].weight,
+        loaded[0].weight is loaded[1].weight,
+        list(net.state_dict()),
+        len(list(net.parameters())),
+    ]
 
 
 def states(m: Any) -> dict:
@@ -254,9 +273,15 @@ def states(m: Any) -> dict:
     target: dict = {}
     returned = net.state_dict(destination=target, prefix="x.")
     return {
-        "keys": list(state), "type": type(state).__name__, "metadata": {k: dict(v) for k, v in state._metadata.items()},
-        "prefixed": {k: v.requires_grad for k, v in prefixed.items()}, "same": returned is target, "shared": state["0.weight"].data_ptr() == net[0].weight.data_ptr(),
-        "positional": list(net.state_dict(OrderedDict(), "p.", False)), "target": list(target), "detached": state["0.weight"].requires_grad,
+        "keys": list(state),
+        "type": type(state).__name__,
+        "metadata": {k: dict(v) for k, v in state._metadata.items()},
+        "prefixed": {k: v.requires_grad for k, v in prefixed.items()},
+        "same": returned is target,
+        "shared": state["0.weight"].data_ptr() == net[0].weight.data_ptr(),
+        "positional": list(net.state_dict(OrderedDict(), "p.", False)),
+        "target": list(target),
+        "detached": state["0.weight"].requires_grad,
     }
 
 
@@ -285,7 +310,9 @@ def loading(m: Any) -> list:
         changed(lambda s: None),
         changed(drop("0.weight")),
         changed(drop("0.weight", "1.running_mean"), strict=False),
-        changed(put(extra=m.ones(1), _d_x=m.ones(1), **{"0_d_more": m.ones(1), "9_d_w": m.ones(1), "3_d_0_d_z": m.ones(2)})),
+        changed(
+            put(extra=m.ones(1), _d_x=m.ones(1), **{"0_d_more": m.ones(1), "9_d_w": m.ones(1), "3_d_0_d_z": m.ones(2)})
+        ),
         changed(put(extra=m.ones(1), **{"0_d_weight_d_deep": m.ones(1)}), strict=False),
         changed(put(**{"0_d_weight": m.ones(3, 3), "3_d_0_d_bias": m.ones(2)})),
         changed(put(**{"0_d_weight": m.ones(3, 3)}), strict=False),
@@ -310,7 +337,13 @@ def assigned_states(m: Any) -> list:
     old.requires_grad_(False)
     net.load_state_dict(state, assign=True)
     new = net[0].weight
-    return [new is old, new.data_ptr() == state["0.weight"].data_ptr(), new.requires_grad, type(new).__name__, net[1].running_mean is state["1.running_mean"]]
+    return [
+        new is old,
+        new.data_ptr() == state["0.weight"].data_ptr(),
+        new.requires_grad,
+        type(new).__name__,
+        net[1].running_mean is state["1.running_mean"],
+    ]
 
 
 def extra_states(m: Any) -> list:
@@ -335,8 +368,16 @@ def extra_states(m: Any) -> list:
     found = [list(state), repr(other.load_state_dict(state)), other.count]
     state.pop("_extra_state")
     plain = m.nn.Linear(1, 1)
-    return [*found, *tried(lambda: other.load_state_dict(state), lambda: plain.load_state_dict({**plain.state_dict(), "_extra_state": 1}),
-                           lambda: Half().load_state_dict(Half().state_dict()), lambda: m.nn.Module().get_extra_state(), lambda: m.nn.Module().set_extra_state(1))]
+    return [
+        *found,
+        *tried(
+            lambda: other.load_state_dict(state),
+            lambda: plain.load_state_dict({**plain.state_dict(), "_extra_state": 1}),
+            lambda: Half().load_state_dict(Half().state_dict()),
+            lambda: m.nn.Module().get_extra_state(),
+            lambda: m.nn.Module().set_extra_state(1),
+        ),
+    ]
 
 
 def state_hooks(m: Any) -> list:
@@ -348,9 +389,15 @@ def state_hooks(m: Any) -> list:
 
     handles = [
         net.register_state_dict_pre_hook(lambda module, prefix, keep: told.append(["saving", prefix, keep])),
-        net[0].register_state_dict_post_hook(lambda module, state, prefix, meta: told.append(["saved", prefix, sorted(meta)])),
-        net.register_load_state_dict_pre_hook(lambda module, state, prefix, *rest: told.append(["loading", prefix, len(state), len(rest)])),
-        net[0]._register_load_state_dict_pre_hook(lambda state, prefix, *rest: told.append(["inner", prefix, len(state)])),
+        net[0].register_state_dict_post_hook(
+            lambda module, state, prefix, meta: told.append(["saved", prefix, sorted(meta)])
+        ),
+        net.register_load_state_dict_pre_hook(
+            lambda module, state, prefix, *rest: told.append(["loading", prefix, len(state), len(rest)])
+        ),
+        net[0]._register_load_state_dict_pre_hook(
+            lambda state, prefix, *rest: told.append(["inner", prefix, len(state)])
+        ),
         net.register_load_state_dict_post_hook(after_load),
     ]
     state = net.state_dict(prefix="p.")
@@ -374,7 +421,9 @@ def versions(m: Any) -> list:
     class Versioned(m.nn.Module):
         _version = 3
 
-        def _load_from_state_dict(self, state: dict, prefix: str, meta: dict, strict: bool, missing: list, *rest: Any) -> None:
+        def _load_from_state_dict(
+            self, state: dict, prefix: str, meta: dict, strict: bool, missing: list, *rest: Any
+        ) -> None:
             seen.append([prefix, meta.get("version"), strict])
             super()._load_from_state_dict(state, prefix, meta, strict, missing, *rest)
 
@@ -396,16 +445,26 @@ def texts(m: Any) -> list:
             return "\n".join(f"line {i}" for i in range(self.lines))
 
     many = m.nn.ModuleList([m.nn.Linear(1, 1) for _ in range(3)] + [m.nn.ReLU()] + [m.nn.ReLU(), m.nn.Linear(1, 1)])
-    return [repr(Named(i)) for i in range(3)] + [repr(many), repr(m.nn.ModuleDict({"a": m.nn.ReLU(), "b": m.nn.ModuleDict()})), repr(m.nn.Module()),
-                                                  repr(m.nn.ParameterList([m.ones(2), "x", m.nn.Parameter(m.ones(1, 3))])),
-                                                  repr(m.nn.ParameterDict({"a": m.nn.Parameter(m.ones(2)), "b": m.ones(1)})), repr(m.nn.ModuleList())]
+    return [repr(Named(i)) for i in range(3)] + [
+        repr(many),
+        repr(m.nn.ModuleDict({"a": m.nn.ReLU(), "b": m.nn.ModuleDict()})),
+        repr(m.nn.Module()),
+        repr(m.nn.ParameterList([m.ones(2), "x", m.nn.Parameter(m.ones(1, 3))])),
+        repr(m.nn.ParameterDict({"a": m.nn.Parameter(m.ones(2)), "b": m.ones(1)})),
+        repr(m.nn.ModuleList()),
+    ]
 
 
 def old_pickles(m: Any) -> list:
     """State of modules made before some of the registers existed."""
     layer = m.nn.Linear(1, 1)
     state = layer.__getstate__()
-    for key in ("_non_persistent_buffers_set", "_state_dict_pre_hooks", "_is_full_backward_hook", "_forward_pre_hooks_with_kwargs"):
+    for key in (
+        "_non_persistent_buffers_set",
+        "_state_dict_pre_hooks",
+        "_is_full_backward_hook",
+        "_forward_pre_hooks_with_kwargs",
+    ):
         state.pop(key, None)
     made = m.nn.Linear.__new__(m.nn.Linear)
     made.__setstate__(state)
@@ -420,7 +479,13 @@ def unfinished(m: Any) -> list:
         def forward(self, x: Any, *, scale: float = 2.0) -> Any:
             return x * scale
 
-    return tried(lambda: NoForward()(1), lambda: Renamed()(m.ones(1)), lambda: Renamed()(m.ones(1), scale=3), lambda: Renamed()(), lambda: Renamed()(m.ones(1), 3))
+    return tried(
+        lambda: NoForward()(1),
+        lambda: Renamed()(m.ones(1)),
+        lambda: Renamed()(m.ones(1), scale=3),
+        lambda: Renamed()(),
+        lambda: Renamed()(m.ones(1), 3),
+    )
 
 
 def global_registration_hooks(m: Any) -> list:
@@ -445,4 +510,9 @@ def device_contexts(m: Any) -> list:
         layer = m.nn.Linear(2, 3)
     with m.nn.utils.skip_init(m.nn.Linear, 2, 3).weight.device if False else m.device("cpu"):
         other = m.nn.Linear(2, 3)
-    return [str(layer.weight.device), str(other.weight.device), attempt(lambda: layer.to("cpu")), str(layer.to_empty(device="cpu").weight.device)]
+    return [
+        str(layer.weight.device),
+        str(other.weight.device),
+        attempt(lambda: layer.to("cpu")),
+        str(layer.to_empty(device="cpu").weight.device),
+    ]

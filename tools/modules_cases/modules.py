@@ -9,11 +9,18 @@ import pickle
 from typing import Any
 
 import torch
-from modules_cases.comparing import Report, attempt, translated
 from torch.testing._internal.common_modules import ModuleErrorEnum, module_db
 
+from modules_cases.comparing import Report, attempt, translated
+
 # Results that depend on which of several equal values is met first, or on a sum of many rounded terms.
-LOOSE = {"Transformer": 10, "TransformerEncoder": 10, "TransformerEncoderLayer": 5, "TransformerDecoderLayer": 10, "CTCLoss": 10}
+LOOSE = {
+    "Transformer": 10,
+    "TransformerEncoder": 10,
+    "TransformerEncoderLayer": 5,
+    "TransformerDecoderLayer": 10,
+    "CTCLoss": 10,
+}
 
 
 def run(report: Report) -> None:
@@ -53,8 +60,14 @@ def check(report: Report, label: str, name: str, given: Any, training: bool, dty
 
     report.compare(label, program, LOOSE.get(name, 1))
     if dtype is torch.float32:
-        report.compare(label.replace("[", "[other layouts "), lambda m: layouts(m, name, given, training), LOOSE.get(name, 1))
+        report.compare(
+            label.replace("[", "[other layouts "), lambda m: layouts(m, name, given, training), LOOSE.get(name, 1)
+        )
         report.compare(label.replace("[", "[dtype argument "), lambda m: typed(m, name, given))
+        report.compare(
+            label.replace("[", "[repeated "), lambda m: repeated(m, name, given, training), LOOSE.get(name, 1)
+        )
+        report.compare(label.replace("[", "[meta "), lambda m: on_meta(m, name, given, training))
 
 
 def life(library: Any, name: str, given: Any, training: bool, dtype: torch.dtype, tangents: dict) -> dict:
@@ -63,7 +76,9 @@ def life(library: Any, name: str, given: Any, training: bool, dtype: torch.dtype
     module = make(library, name, given)
     found: dict[str, Any] = {"text": repr(module), "state": dict(module.state_dict()), "generator": library.rand(2)}
     found["attributes"] = sorted(k for k in vars(module) if not k.startswith("_"))
-    found["constants"] = {k: v for k, v in sorted(vars(module).items()) if isinstance(v, (bool, int, float, str, tuple))}
+    found["constants"] = {
+        k: v for k, v in sorted(vars(module).items()) if isinstance(v, (bool, int, float, str, tuple))
+    }
     module.to(getattr(library, str(dtype)[6:])).train(training)
     args = [translated(a, library) for a in given.forward_input.args]
     kwargs = {key: translated(a, library) for key, a in given.forward_input.kwargs.items()}
@@ -75,16 +90,28 @@ def life(library: Any, name: str, given: Any, training: bool, dtype: torch.dtype
         return found
     tensors = [t for t in flat(output) if t.requires_grad]
     if tensors:
-        weights = [tangents.setdefault(i, torch.randn(t.shape, generator=torch.Generator().manual_seed(i), dtype=torch.float64))
-                   for i, t in enumerate(tensors)]
+        weights = [
+            tangents.setdefault(
+                i, torch.randn(t.shape, generator=torch.Generator().manual_seed(i), dtype=torch.float64)
+            )
+            for i, t in enumerate(tensors)
+        ]
         library.autograd.backward(tensors, [translated(w.to(dtype), library) for w in weights])
     found["gradient"] = [t.grad for t in flat([args, kwargs]) if t.is_leaf]
     found["gradients"] = {key: p.grad for key, p in module.named_parameters()}
     found["buffers"] = dict(module.named_buffers())
     found["evaluated"] = attempt(lambda: module.eval()(*args, **kwargs))
-    for how, copier in (("deepcopy", copy.deepcopy), ("pickle", lambda m: pickle.loads(pickle.dumps(m))), ("saved", saved(library))):
+    for how, copier in (
+        ("deepcopy", copy.deepcopy),
+        ("pickle", lambda m: pickle.loads(pickle.dumps(m))),
+        ("saved", saved(library)),
+    ):
         again = attempt(lambda copier=copier: copier(module))
-        found[how] = again if isinstance(again, Exception) else [repr(again), dict(again.state_dict()), attempt(lambda: again(*args, **kwargs))]
+        found[how] = (
+            again
+            if isinstance(again, Exception)
+            else [repr(again), dict(again.state_dict()), attempt(lambda: again(*args, **kwargs))]
+        )
     return found
 
 
@@ -111,8 +138,50 @@ def layouts(library: Any, name: str, given: Any, training: bool) -> dict:
         if isinstance(output, Exception) or not any(t.requires_grad for t in flat(output)):
             continue
         attempt(lambda: sum(t.abs().sum() for t in flat(output) if t.requires_grad).backward())
-        found[how + " gradients"] = [*(t.grad for t in flat([args, kwargs]) if t.is_leaf), *(p.grad for p in module.parameters())]
+        found[how + " gradients"] = [
+            *(t.grad for t in flat([args, kwargs]) if t.is_leaf),
+            *(p.grad for p in module.parameters()),
+        ]
     return found
+
+
+def repeated(library: Any, name: str, given: Any, training: bool) -> dict:
+    """The fourth training step with the same shapes, which flambeau runs as a program that it has compiled."""
+    library.manual_seed(7)
+    module = make(library, name, given).train(training)
+    arguments = [translated(a, library) for a in given.forward_input.args]
+    keywords = {key: translated(a, library) for key, a in given.forward_input.kwargs.items()}
+    inputs = [t for t in flat([arguments, keywords]) if t.requires_grad]
+    for _ in range(4):
+        library.manual_seed(3)
+        output = attempt(lambda: module(*arguments, **keywords))
+        if isinstance(output, Exception):
+            return {"output": output}
+        wanted = [*inputs, *(p for p in module.parameters() if p.requires_grad)]
+        losses = [t.pow(2).sum() if t.is_floating_point() else t.sum() for t in flat(output) if t.requires_grad]
+        gradients = library.autograd.grad(losses, wanted, allow_unused=True) if losses and wanted else []
+        attempt(lambda: [output, gradients])
+    return {"output": output, "gradients": list(gradients), "buffers": dict(module.named_buffers())}
+
+
+def on_meta(library: Any, name: str, given: Any, training: bool) -> Any:
+    """Shapes, dtypes and strides of results on the device that computes nothing."""
+    library.manual_seed(7)
+    module = make(library, name, given).train(training)
+    arguments, keywords = given.forward_input.args, given.forward_input.kwargs
+    module.to("meta")
+    args = [moved(translated(a, library), library) for a in arguments]
+    kwargs = {key: moved(translated(a, library), library) for key, a in keywords.items()}
+    output = attempt(
+        lambda: [[str(t.dtype), list(t.shape), list(t.stride()), str(t.device)] for t in flat(module(*args, **kwargs))]
+    )
+    return {"output": output, "warn": False}
+
+
+def moved(value: Any, library: Any) -> Any:
+    if isinstance(value, (list, tuple)) and not hasattr(value, "batch_sizes"):
+        return type(value)(moved(v, library) for v in value)
+    return value.to("meta") if hasattr(value, "to") else value
 
 
 def laid(value: Any, library: Any, how: str) -> Any:

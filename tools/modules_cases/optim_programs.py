@@ -51,7 +51,13 @@ def own_optimizer(m: Any) -> list:
     net = model(m)
     optimizer = Descent(net.parameters())
     found = trained(m, net, optimizer)
-    return [found, optimizer.state_dict(), repr(optimizer), attempt(lambda: Descent([])), attempt(lambda: m.optim.Optimizer(net.parameters(), {}).step())]
+    return [
+        found,
+        optimizer.state_dict(),
+        repr(optimizer),
+        attempt(lambda: Descent([])),
+        attempt(lambda: m.optim.Optimizer(net.parameters(), {}).step()),
+    ]
 
 
 def frozen_parameters(m: Any) -> list:
@@ -88,7 +94,13 @@ def scaled_gradients(m: Any) -> list:
         scaler.step(optimizer)
         scaler.update()
         scales.append(scaler.get_scale())
-    return [scales, list(net.parameters()), scaler.state_dict(), attempt(lambda: scaler.unscale_(optimizer)), attempt(lambda: scaler.step(optimizer))]
+    return [
+        scales,
+        list(net.parameters()),
+        scaler.state_dict(),
+        attempt(lambda: scaler.unscale_(optimizer)),
+        attempt(lambda: scaler.step(optimizer)),
+    ]
 
 
 def saved_and_loaded(m: Any) -> list:
@@ -106,7 +118,12 @@ def saved_and_loaded(m: Any) -> list:
     later = m.optim.lr_scheduler.CosineAnnealingLR(resumed, 5)
     resumed.load_state_dict(state["optimizer"])
     later.load_state_dict(state["schedule"])
-    return [trained(m, net, optimizer, 3, schedule), trained(m, again, resumed, 3, later), schedule.get_last_lr(), later.get_last_lr()]
+    return [
+        trained(m, net, optimizer, 3, schedule),
+        trained(m, again, resumed, 3, later),
+        schedule.get_last_lr(),
+        later.get_last_lr(),
+    ]
 
 
 def pickled(m: Any) -> list:
@@ -140,7 +157,9 @@ def own_schedules(m: Any) -> list:
         if isinstance(schedule, Exception):
             found.append(schedule)
             continue
-        found.append([trained(m, net, optimizer, 3, schedule)[0], schedule.get_last_lr(), sorted(schedule.state_dict())])
+        found.append(
+            [trained(m, net, optimizer, 3, schedule)[0], schedule.get_last_lr(), sorted(schedule.state_dict())]
+        )
     return found
 
 
@@ -150,7 +169,11 @@ def added_groups(m: Any) -> list:
     schedule = m.optim.lr_scheduler.StepLR(optimizer, 1, 0.5)
     trained(m, net, optimizer, 1, schedule)
     optimizer.add_param_group({"params": net[2].parameters(), "lr": 0.3})
-    return [attempt(lambda: trained(m, net, optimizer, 2, schedule)), [g["lr"] for g in optimizer.param_groups], [sorted(g) for g in optimizer.param_groups]]
+    return [
+        attempt(lambda: trained(m, net, optimizer, 2, schedule)),
+        [g["lr"] for g in optimizer.param_groups],
+        [sorted(g) for g in optimizer.param_groups],
+    ]
 
 
 def gradients_after_steps(m: Any) -> list:
@@ -160,7 +183,12 @@ def gradients_after_steps(m: Any) -> list:
     loss = net(m.ones(2, 3)).pow(2).sum()
     loss.backward(retain_graph=True)
     optimizer.step()
-    return tried(loss.backward, lambda: optimizer.step(), lambda: net[0].weight.grad, lambda: [p._version > 0 for p in net.parameters()])
+    return tried(
+        loss.backward,
+        lambda: optimizer.step(),
+        lambda: net[0].weight.grad,
+        lambda: [p._version > 0 for p in net.parameters()],
+    )
 
 
 def accumulated(m: Any) -> list:
@@ -188,7 +216,11 @@ def tied_and_shared(m: Any) -> list:
 
 def functional_forms(m: Any) -> list:
     names = ("sgd", "adam", "adamw", "adagrad", "rmsprop")
-    return [[hasattr(importlib.import_module(f"{m.__name__}.optim.{name}"), name) for name in names], hasattr(m.optim, "lr_scheduler"), hasattr(m.optim, "swa_utils")]
+    return [
+        [hasattr(importlib.import_module(f"{m.__name__}.optim.{name}"), name) for name in names],
+        hasattr(m.optim, "lr_scheduler"),
+        hasattr(m.optim, "swa_utils"),
+    ]
 
 
 def named_groups(m: Any) -> list:
@@ -199,7 +231,9 @@ def named_groups(m: Any) -> list:
     other.load_state_dict(optimizer.state_dict())
     found.append([sorted(g) for g in other.param_groups])
     return found + tried(
-        lambda: m.optim.SGD([{"params": [("a", p) for p in net[0].parameters()]}, {"params": list(net[2].named_parameters())}], lr=0.1).param_groups[1]["param_names"],
+        lambda: m.optim.SGD(
+            [{"params": [("a", p) for p in net[0].parameters()]}, {"params": list(net[2].named_parameters())}], lr=0.1
+        ).param_groups[1]["param_names"],
         lambda: m.optim.SGD([("a", net[0].weight), ("a", net[0].bias)], lr=0.1).param_groups[0]["param_names"],
     )
 

@@ -8,8 +8,9 @@ import inspect
 from typing import Any
 
 import torch
-from modules_cases.comparing import Report, attempt, translated
 from torch.testing._internal.common_optimizers import optim_db
+
+from modules_cases.comparing import Report, attempt, translated
 
 SHAPES = ((3, 4), (5, 2))
 NEEDS_CLOSURE = ("LBFGS",)
@@ -30,16 +31,32 @@ def run(report: Report) -> None:
                     report.compare(label, lambda m: ten_steps(m, name, options))
         for dtype in ("float64", "bfloat16", "float16", "complex64"):
             report.compare(f"{name}[{dtype}]", lambda m: ten_steps(m, name, {}, dtype), loose=3)
-        for program in (groups, closures, hooks, sparse, tensor_rates, copies, states_across, amended_states, later_groups, texts, shapes):
+        for program in (
+            groups,
+            closures,
+            hooks,
+            sparse,
+            tensor_rates,
+            copies,
+            states_across,
+            amended_states,
+            later_groups,
+            texts,
+            shapes,
+        ):
             report.compare(f"{name}[{program.__name__}]", lambda m: program(m, name))
         for index, wrong in enumerate(info.optim_error_inputs_func(device="cpu", dtype=torch.float32)):
-            report.compare(f"{name}[error {index}: {wrong.optimizer_error_input.desc}]", lambda m: error(m, name, wrong))
+            report.compare(
+                f"{name}[error {index}: {wrong.optimizer_error_input.desc}]", lambda m: error(m, name, wrong)
+            )
 
 
 def parameters(m: Any, dtype: str = "float32", shapes: tuple = SHAPES) -> list:
     made = []
     for index, shape in enumerate(shapes):
-        values = torch.randn(shape, generator=torch.Generator().manual_seed(index), dtype=torch.float64).to(getattr(torch, dtype))
+        values = torch.randn(shape, generator=torch.Generator().manual_seed(index), dtype=torch.float64).to(
+            getattr(torch, dtype)
+        )
         made.append(m.nn.Parameter(translated(values, m)))
     return made
 
@@ -77,7 +94,10 @@ def bowl(optimizer: Any, params: list) -> Any:
 def state_of(optimizer: Any) -> dict:
     state = optimizer.state_dict()
     if type(optimizer).__name__ in NEEDS_CLOSURE:  # its history is made of differences of numbers that are nearly equal
-        state = {"state": {key: list(entry) for key, entry in state["state"].items()}, "param_groups": state["param_groups"]}
+        state = {
+            "state": {key: list(entry) for key, entry in state["state"].items()},
+            "param_groups": state["param_groups"],
+        }
     return {"params": [p.detach() for g in optimizer.param_groups for p in g["params"]], "state": state}
 
 
@@ -142,13 +162,17 @@ def hooks(m: Any, name: str) -> dict:
     optimizer = make(m, name, params, {})
     told: list = []
     handles = [
-        optimizer.register_step_pre_hook(lambda o, args, kwargs: told.append(["before", o is optimizer, len(args), sorted(kwargs)])),
+        optimizer.register_step_pre_hook(
+            lambda o, args, kwargs: told.append(["before", o is optimizer, len(args), sorted(kwargs)])
+        ),
         optimizer.register_step_post_hook(lambda o, args, kwargs: told.append(["after", len(args), sorted(kwargs)])),
         optimizer.register_state_dict_pre_hook(lambda o: told.append("saving")),
         optimizer.register_state_dict_post_hook(lambda o, state: {**state, "extra": 1}),
         optimizer.register_load_state_dict_pre_hook(lambda o, state: told.append(["loading", sorted(state)])),
         optimizer.register_load_state_dict_post_hook(lambda o: told.append("loaded")),
-        importlib.import_module(f"{m.__name__}.optim.optimizer").register_optimizer_step_pre_hook(lambda o, args, kwargs: told.append("anywhere")),
+        importlib.import_module(f"{m.__name__}.optim.optimizer").register_optimizer_step_pre_hook(
+            lambda o, args, kwargs: told.append("anywhere")
+        ),
     ]
     if name in NEEDS_CLOSURE:
         optimizer.step(lambda: bowl(optimizer, params))
@@ -165,7 +189,13 @@ def hooks(m: Any, name: str) -> dict:
     optimizer.zero_grad(set_to_none=False)
     kept = [p.grad for p in params]
     optimizer.zero_grad()
-    return {"told": told, "keys": sorted(state), "quiet": len(told) == before, "zeros": kept, "none": [p.grad for p in params]}
+    return {
+        "told": told,
+        "keys": sorted(state),
+        "quiet": len(told) == before,
+        "zeros": kept,
+        "none": [p.grad for p in params],
+    }
 
 
 def sparse(m: Any, name: str) -> Any:
@@ -240,7 +270,12 @@ def amended_states(m: Any, name: str) -> Any:
 def texts(m: Any, name: str) -> Any:
     params = parameters(m)
     optimizer = make(m, name, [("first", params[0]), ("second", params[1])], {})
-    return {"text": repr(optimizer), "state": optimizer.state_dict(), "defaults": optimizer.defaults, "again": repr(optimizer)}
+    return {
+        "text": repr(optimizer),
+        "state": optimizer.state_dict(),
+        "defaults": optimizer.defaults,
+        "again": repr(optimizer),
+    }
 
 
 def shapes(m: Any, name: str) -> Any:

@@ -47,7 +47,9 @@ SCHEDULES: dict[str, Callable[[Any, Any], Any]] = {
     "SequentialLR three": lambda L, o: L.SequentialLR(
         o, [L.ConstantLR(o, 0.1, 20), L.ExponentialLR(o, 0.9), L.StepLR(o, 2, 0.5)], [4, 12]
     ),
-    "SequentialLR warm restarts": lambda L, o: L.SequentialLR(o, [L.ConstantLR(o), L.CosineAnnealingWarmRestarts(o, 3)], [6]),
+    "SequentialLR warm restarts": lambda L, o: L.SequentialLR(
+        o, [L.ConstantLR(o), L.CosineAnnealingWarmRestarts(o, 3)], [6]
+    ),
     "ChainedScheduler": lambda L, o: L.ChainedScheduler([L.ConstantLR(o, 0.1, 4), L.ExponentialLR(o, 0.9)]),
     "ChainedScheduler optimizer": lambda L, o: L.ChainedScheduler([L.LinearLR(o), L.StepLR(o, 4)], optimizer=o),
     "ChainedScheduler nested": lambda L, o: L.ChainedScheduler(
@@ -123,7 +125,9 @@ def run(report: Report) -> None:
                 report.compare(f"{name}[{program.__name__}]", lambda m: program(m, make))
     for name, make in WRONG.items():
         if report.wants("wrong " + name):
-            report.compare(f"wrong {name}", lambda m: {"error": attempt(lambda: make(m.optim.lr_scheduler, optimizer(m)) and None)})
+            report.compare(
+                f"wrong {name}", lambda m: {"error": attempt(lambda: make(m.optim.lr_scheduler, optimizer(m)) and None)}
+            )
     for name, options in PLATEAUS.items():
         if report.wants("ReduceLROnPlateau " + name):
             report.compare(f"ReduceLROnPlateau[{name}]", lambda m: plateau(m, options))
@@ -212,7 +216,11 @@ def asked(m: Any, make: Callable) -> dict:
     opt = optimizer(m)
     schedule = make(m.optim.lr_scheduler, opt)
     advance(opt, schedule, 3)
-    found = {"get_lr": attempt(schedule.get_lr), "epoch": schedule.last_epoch, "attributes": sorted(k for k in vars(schedule))}
+    found = {
+        "get_lr": attempt(schedule.get_lr),
+        "epoch": schedule.last_epoch,
+        "attributes": sorted(k for k in vars(schedule)),
+    }
     again = attempt(lambda: copy.deepcopy(schedule))
     found["copy"] = again if isinstance(again, Exception) else again.get_last_lr()
     return found
@@ -230,4 +238,9 @@ def plateau(m: Any, options: dict) -> dict:
     later = m.optim.lr_scheduler.ReduceLROnPlateau(second)
     later.load_state_dict(schedule.state_dict())
     later.step(5.0)
-    return {"seen": seen, "state": schedule.state_dict(), "later": later.state_dict(), "wrong": attempt(lambda: later.step("x"))}
+    return {
+        "seen": seen,
+        "state": schedule.state_dict(),
+        "later": later.state_dict(),
+        "wrong": attempt(lambda: later.step("x")),
+    }

@@ -23,8 +23,16 @@ def net(m: Any) -> Any:
 
 def clipped_norms(m: Any) -> list:
     seen = []
-    for options in ({}, {"norm_type": 1}, {"norm_type": float("inf")}, {"norm_type": 3.0, "foreach": False}, {"norm_type": 0}, {"foreach": True},
-                    {"norm_type": "inf"}, {"norm_type": -1}):
+    for options in (
+        {},
+        {"norm_type": 1},
+        {"norm_type": float("inf")},
+        {"norm_type": 3.0, "foreach": False},
+        {"norm_type": 0},
+        {"foreach": True},
+        {"norm_type": "inf"},
+        {"norm_type": -1},
+    ):
         made = net(m)
         total = attempt(lambda: m.nn.utils.clip_grad_norm_(made.parameters(), 0.1, **options))
         seen.append([total, [p.grad for p in made.parameters()]])
@@ -51,8 +59,15 @@ def clipped_norms(m: Any) -> list:
 
 def clipped_values(m: Any) -> list:
     made = net(m)
-    result = [attempt(lambda: m.nn.utils.clip_grad_value_(made.parameters(), 0.05)), attempt(lambda: m.nn.utils.clip_grad_value_(made[0].weight, 0.01, foreach=False))]
-    return [*result, [p.grad for p in made.parameters()], attempt(lambda: m.nn.utils.clip_grad_norm(made.parameters(), 1.0))]
+    result = [
+        attempt(lambda: m.nn.utils.clip_grad_value_(made.parameters(), 0.05)),
+        attempt(lambda: m.nn.utils.clip_grad_value_(made[0].weight, 0.01, foreach=False)),
+    ]
+    return [
+        *result,
+        [p.grad for p in made.parameters()],
+        attempt(lambda: m.nn.utils.clip_grad_norm(made.parameters(), 1.0)),
+    ]
 
 
 def vectors(m: Any) -> list:
@@ -60,8 +75,15 @@ def vectors(m: Any) -> list:
     u = m.nn.utils
     vector = u.parameters_to_vector(made.parameters())
     u.vector_to_parameters(m.arange(26.0), made.parameters())
-    return [vector, list(made.parameters()), *tried(lambda: u.vector_to_parameters([1.0], made.parameters()), lambda: u.parameters_to_vector([]),
-                                                    lambda: u.vector_to_parameters(m.ones(3), made.parameters()))]
+    return [
+        vector,
+        list(made.parameters()),
+        *tried(
+            lambda: u.vector_to_parameters([1.0], made.parameters()),
+            lambda: u.parameters_to_vector([]),
+            lambda: u.vector_to_parameters(m.ones(3), made.parameters()),
+        ),
+    ]
 
 
 def padding(m: Any) -> list:
@@ -96,28 +118,35 @@ def packing(m: Any) -> list:
     shuffled = r.pack_padded_sequence(x, m.tensor([1, 3]), enforce_sorted=False)
     out, lengths = r.pad_packed_sequence(shuffled, batch_first=True, padding_value=-1.0, total_length=4)
     out.sum().backward()
-    return [fields(packed), fields(shuffled), out, lengths, x.grad, *tried(
-        lambda: fields(r.pack_padded_sequence(x, [1, 3])),
-        lambda: fields(r.pack_padded_sequence(x, [3, 0])),
-        lambda: fields(r.pack_padded_sequence(x, [3])),
-        lambda: fields(r.pack_padded_sequence(x, [4, 1])),
-        lambda: fields(r.pack_padded_sequence(x, m.tensor([3.0, 1.0]))),
-        lambda: fields(r.pack_sequence([m.ones(3), m.ones(1)])),
-        lambda: fields(r.pack_sequence([m.ones(1), m.ones(3)])),
-        lambda: fields(r.pack_sequence([m.ones(1), m.ones(3)], enforce_sorted=False)),
-        lambda: [list(t.shape) for t in r.unpack_sequence(shuffled)],
-        lambda: r.pad_packed_sequence(packed, total_length=2),
-        lambda: fields(packed.to(m.float64)),
-        lambda: fields(packed.double()),
-        lambda: fields(packed.half().int()),
-        lambda: [packed.is_cuda, packed.is_pinned()],
-        lambda: fields(packed.cpu()),
-        lambda: repr(packed)[:40],
-        lambda: fields(pickle.loads(pickle.dumps(packed))),
-        lambda: fields(copy.deepcopy(r.PackedSequence(m.ones(2), m.tensor([1, 1])))),
-        lambda: fields(r.PackedSequence(m.ones(2), m.tensor([1, 1]), m.tensor([0]))),
-        lambda: fields(r.PackedSequence(m.ones(3))),
-    )]
+    return [
+        fields(packed),
+        fields(shuffled),
+        out,
+        lengths,
+        x.grad,
+        *tried(
+            lambda: fields(r.pack_padded_sequence(x, [1, 3])),
+            lambda: fields(r.pack_padded_sequence(x, [3, 0])),
+            lambda: fields(r.pack_padded_sequence(x, [3])),
+            lambda: fields(r.pack_padded_sequence(x, [4, 1])),
+            lambda: fields(r.pack_padded_sequence(x, m.tensor([3.0, 1.0]))),
+            lambda: fields(r.pack_sequence([m.ones(3), m.ones(1)])),
+            lambda: fields(r.pack_sequence([m.ones(1), m.ones(3)])),
+            lambda: fields(r.pack_sequence([m.ones(1), m.ones(3)], enforce_sorted=False)),
+            lambda: [list(t.shape) for t in r.unpack_sequence(shuffled)],
+            lambda: r.pad_packed_sequence(packed, total_length=2),
+            lambda: fields(packed.to(m.float64)),
+            lambda: fields(packed.double()),
+            lambda: fields(packed.half().int()),
+            lambda: [packed.is_cuda, packed.is_pinned()],
+            lambda: fields(packed.cpu()),
+            lambda: repr(packed)[:40],
+            lambda: fields(pickle.loads(pickle.dumps(packed))),
+            lambda: fields(copy.deepcopy(r.PackedSequence(m.ones(2), m.tensor([1, 1])))),
+            lambda: fields(r.PackedSequence(m.ones(2), m.tensor([1, 1]), m.tensor([0]))),
+            lambda: fields(r.PackedSequence(m.ones(3))),
+        ),
+    ]
 
 
 def weight_norms(m: Any) -> list:
@@ -130,7 +159,9 @@ def weight_norms(m: Any) -> list:
         found.append([list(layer.state_dict()), out, layer.weight_g.grad, layer.weight_v.grad, repr(layer)])
         found.append(attempt(lambda: m.nn.utils.weight_norm(layer)))
         m.nn.utils.remove_weight_norm(layer)
-        found.append([list(layer.state_dict()), layer(m.ones(1, 3)), attempt(lambda: m.nn.utils.remove_weight_norm(layer))])
+        found.append(
+            [list(layer.state_dict()), layer(m.ones(1, 3)), attempt(lambda: m.nn.utils.remove_weight_norm(layer))]
+        )
     return found
 
 
@@ -199,7 +230,12 @@ def parametrizations(m: Any) -> list:
     )
     with P.cached():
         found.append(layer.weight is layer.weight)
-    found += tried(lambda: repr(P.remove_parametrizations(layer, "weight")), lambda: repr(layer), lambda: list(layer.state_dict()), lambda: layer.weight)
+    found += tried(
+        lambda: repr(P.remove_parametrizations(layer, "weight")),
+        lambda: repr(layer),
+        lambda: list(layer.state_dict()),
+        lambda: layer.weight,
+    )
     return found
 
 
@@ -224,7 +260,16 @@ def pruning(m: Any) -> list:
         m.manual_seed(1)
         layer = m.nn.Linear(3, 2)
         failure = attempt(lambda: how(layer) and None)
-        found.append([failure, list(layer.state_dict()), dict(layer.named_buffers()), layer.weight, layer(m.ones(1, 3)), prune.is_pruned(layer)])
+        found.append(
+            [
+                failure,
+                list(layer.state_dict()),
+                dict(layer.named_buffers()),
+                layer.weight,
+                layer(m.ones(1, 3)),
+                prune.is_pruned(layer),
+            ]
+        )
     layer = m.nn.Linear(3, 2)
     prune.l1_unstructured(prune.l1_unstructured(layer, "weight", 2), "weight", 0.5)
     found.append([layer.weight_mask, repr(layer._forward_pre_hooks[next(iter(layer._forward_pre_hooks))])[:9]])
@@ -257,19 +302,39 @@ def fusion(m: Any) -> list:
     conv.eval(), bn.eval()
     fused = m.nn.utils.fuse_conv_bn_eval(conv, bn)
     linear, bn1 = m.nn.Linear(2, 3).eval(), m.nn.BatchNorm1d(3).eval()
-    return [fused.weight, fused.bias, m.nn.utils.fuse_linear_bn_eval(linear, bn1).weight, m.nn.utils.skip_init(m.nn.Linear, 2, 3).weight.shape == (3, 2),
-            *tried(lambda: m.nn.utils.skip_init(m.nn.ReLU), lambda: m.nn.utils.skip_init(3))]
+    return [
+        fused.weight,
+        fused.bias,
+        m.nn.utils.fuse_linear_bn_eval(linear, bn1).weight,
+        m.nn.utils.skip_init(m.nn.Linear, 2, 3).weight.shape == (3, 2),
+        *tried(lambda: m.nn.utils.skip_init(m.nn.ReLU), lambda: m.nn.utils.skip_init(3)),
+    ]
 
 
 def initializers(m: Any) -> list:
     init = m.nn.init
     found = []
     for fill in (
-        lambda t: init.uniform_(t, -1, 2), lambda t: init.normal_(t, 1.0, 0.5), lambda t: init.trunc_normal_(t, 0.0, 1.0, -0.5, 0.5),
-        lambda t: init.constant_(t, 3), init.ones_, init.zeros_, init.eye_, init.xavier_uniform_, lambda t: init.xavier_normal_(t, 2.0),
-        init.kaiming_uniform_, lambda t: init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu"), lambda t: init.kaiming_uniform_(t, a=1, nonlinearity="tanh"),
-        init.orthogonal_, lambda t: init.orthogonal_(t, 3), lambda t: init.sparse_(t, 0.4), init.dirac_, lambda t: init.dirac_(t, 2),
-        lambda t: init.kaiming_uniform_(t, mode="other"), lambda t: init.kaiming_uniform_(t, nonlinearity="other"), lambda t: init.trunc_normal_(t, 9.0),
+        lambda t: init.uniform_(t, -1, 2),
+        lambda t: init.normal_(t, 1.0, 0.5),
+        lambda t: init.trunc_normal_(t, 0.0, 1.0, -0.5, 0.5),
+        lambda t: init.constant_(t, 3),
+        init.ones_,
+        init.zeros_,
+        init.eye_,
+        init.xavier_uniform_,
+        lambda t: init.xavier_normal_(t, 2.0),
+        init.kaiming_uniform_,
+        lambda t: init.kaiming_normal_(t, mode="fan_out", nonlinearity="relu"),
+        lambda t: init.kaiming_uniform_(t, a=1, nonlinearity="tanh"),
+        init.orthogonal_,
+        lambda t: init.orthogonal_(t, 3),
+        lambda t: init.sparse_(t, 0.4),
+        init.dirac_,
+        lambda t: init.dirac_(t, 2),
+        lambda t: init.kaiming_uniform_(t, mode="other"),
+        lambda t: init.kaiming_uniform_(t, nonlinearity="other"),
+        lambda t: init.trunc_normal_(t, 9.0),
         lambda t: init.uniform_(t, 0, 1, generator=m.Generator().manual_seed(5)),
     ):
         for shape in ((4, 6), (4, 2, 3), (5,), (0, 3), (4, 2, 3, 3)):
@@ -278,8 +343,16 @@ def initializers(m: Any) -> list:
             result = attempt(lambda: fill(tensor))
             found.append(result if isinstance(result, Exception) else [result, result is tensor])
     for name in ("linear", "relu", "leaky_relu", "tanh", "sigmoid", "selu", "conv2d", "nothing"):
-        found += tried(lambda: init.calculate_gain(name), lambda: init.calculate_gain(name, 0.3), lambda: init.calculate_gain(name, "x"))
-    found += tried(lambda: init.uniform(m.empty(2)), lambda: init._calculate_fan_in_and_fan_out(m.empty(3)), lambda: init._calculate_correct_fan(m.empty(3, 4), "fan_out"))
+        found += tried(
+            lambda: init.calculate_gain(name),
+            lambda: init.calculate_gain(name, 0.3),
+            lambda: init.calculate_gain(name, "x"),
+        )
+    found += tried(
+        lambda: init.uniform(m.empty(2)),
+        lambda: init._calculate_fan_in_and_fan_out(m.empty(3)),
+        lambda: init._calculate_correct_fan(m.empty(3, 4), "fan_out"),
+    )
     p = m.nn.Parameter(m.empty(2, 3))
     init.xavier_uniform_(p)
     return [*found, p.requires_grad, p.grad_fn is None]
