@@ -172,15 +172,17 @@ def set_inference(on: bool) -> None:
 
 def note_writes(window: Window, code: Code, inputs) -> None:
     """Count the writes of an instruction that comes next; what has places, inputs of their own, is written by another window."""
+    places = window.places
+    if places and any([inputs[i]._storage in places for i in code.mutates]):
+        run()
+    epoch = window.epoch
     for i in code.mutates:
         written = inputs[i]._storage
         if written.inference:
             check_inference(written)
         else:
             written.version += 1
-        if window.places and written in window.places:
-            run()
-        written.written = window.epoch
+        written.written = epoch
 
 
 def record1(code: Code, a) -> Storage:
