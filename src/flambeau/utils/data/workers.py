@@ -129,7 +129,10 @@ class Workers:
         self._answers[task] = answer
 
     def _dead(self) -> None:
-        wait([process.sentinel for process in self._processes], 1.0)
+        ended = wait([process.sentinel for process in self._processes], 1.0)
+        for process in self._processes:
+            if process.sentinel in ended:
+                process.join()  # it has closed its files, and is about to be gone
         gone = ", ".join(str(p.pid) for p in self._processes if not p.is_alive())
         self.stop()
         raise RuntimeError(f"DataLoader worker (pid(s) {gone}) exited unexpectedly")
