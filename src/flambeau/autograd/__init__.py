@@ -53,9 +53,11 @@ __all__ = [
 
 def __getattr__(name: str) -> Any:
     if name in _LAZY:
-        found = getattr(import_module(f"{__name__}.{_LAZY[name]}"), name)
-        globals()[name] = found
-        return found
+        home = _LAZY[name]
+        module = import_module(f"{__name__}.{home}")
+        # All names of the file at once: importing it has just bound its own name, which may be that of a function, to the file.
+        globals().update({other: getattr(module, other) for other, place in _LAZY.items() if place == home})
+        return globals()[name]
     if name in _SUBMODULES:
         return import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
