@@ -25,7 +25,7 @@ VIEWS = [
     lambda r, t: t.unbind(0)[0],
     lambda r, t: t.flatten(),
     lambda r, t: t.expand(2, *t.shape),
-    lambda r, t: t.permute(*reversed(range(t.dim()))),
+    lambda r, t: t.permute(tuple(reversed(range(t.dim())))),
     lambda r, t: t.squeeze(),
     lambda r, t: t.as_strided((2, 2), (2, 1), 1),
     lambda r, t: t.detach(),
