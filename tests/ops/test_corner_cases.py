@@ -238,3 +238,28 @@ def test_arguments_of_another_kind(call):
             return type(error)
 
     assert outcome(flambeau) == outcome(torch)
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16"])
+@pytest.mark.parametrize(
+    "call",
+    [
+        lambda x, v: x == v,
+        lambda x, v: x < v,
+        lambda x, v: x % v,
+        lambda x, v: x - v,
+        lambda x, v: v - x,
+        lambda x, v: x + v,
+        lambda x, v: x * v,
+        lambda x, v: x / v,
+    ],
+)
+def test_numbers_beside_halves(call, dtype):
+    """They are rounded like the elements, so that what was made of 0.1 equals 0.1; factors and divisors are not."""
+    for number in (0.1, 0.3, 1.7):
+
+        def results(m):
+            x = m.tensor([0.1, 0.2, 0.3, 0.5, 1.7], dtype=getattr(m, dtype))
+            return call(x, number).tolist(), call(x, m.tensor(number)).tolist()  # noqa: B023 - used at once
+
+        assert results(flambeau) == results(torch), number

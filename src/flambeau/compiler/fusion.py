@@ -12,7 +12,7 @@ from math import prod as count
 from .access import Pool, covers, overlap
 from .graph import Graph, Operation, View
 from .kernel import DTYPES, NARROW_FLOATS
-from .plans import Dot, Flip, Gather, Index, Map, Positions, Reduce
+from .plans import TAKE_AS_IS, Dot, Flip, Gather, Index, Map, Positions, Reduce
 
 LOOP_DTYPES = DTYPES
 MAX_NODES = 96
@@ -173,15 +173,17 @@ class Group:
         if level is None:
             return False
         compute = plan.compute.name if plan.compute.name not in NARROW_FLOATS or plan.op == "identity" else "float32"
+        rounded = plan.compute.name if plan.compute.name in NARROW_FLOATS and plan.op not in TAKE_AS_IS else compute
         operands = []
         for where, i in plan.operands:
             if where == "n":
-                operands.append(self.scalar(operation.scalars[i], "float32" if compute in NARROW_FLOATS else compute))
+                number = self.scalar(operation.scalars[i], "float32" if compute in NARROW_FLOATS else compute)
+                operands.append(self.cast(self.cast(number, rounded), compute) if rounded != compute else number)
                 continue
             node = self.resolve(operation.inputs[i], shape, level)
             if node is None:
                 return False
-            operands.append(self.cast(node, compute))
+            operands.append(self.cast(self.cast(node, rounded) if rounded != compute else node, compute))
         result = self._compute(plan, compute, tuple(operands))
         result = self.cast(result, plan.out.name)
         if target is None:

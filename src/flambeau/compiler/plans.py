@@ -22,6 +22,11 @@ class Map(NamedTuple):
     operands: tuple
 
 
+# Of half-precision elementwise operations these take a number, or an operand of another dtype, as it is. Others take it as rounded
+# to the common dtype, so that a tensor made of 0.1 equals 0.1.
+TAKE_AS_IS = frozenset(["mul", "div", "floordiv", "identity", "where"])
+
+
 class Reduce(NamedTuple):
     """Reduction over ``dims`` (non-negative, sorted) of the one input: sum prod max min any all argmax argmin."""
 

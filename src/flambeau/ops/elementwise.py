@@ -9,8 +9,8 @@ import numpy as np
 
 from .. import dtypes
 from ..compiler.meanings import MEANINGS
-from ..compiler.plans import Map
-from ..compiler.reference import widen
+from ..compiler.plans import TAKE_AS_IS, Map
+from ..compiler.reference import narrow, widen
 from ..dtypes import dtype, get_default_dtype
 from ..lazy.spec import Spec
 from ..tensor import Tensor
@@ -38,6 +38,7 @@ def map_reference(function):
     def reference(code, arrays, numbers):
         plan: Map = code.extra
         kind = plan.compute.compute
+        rounds = plan.compute.name in ("float16", "bfloat16") and plan.op not in TAKE_AS_IS
         operands = []
         for where, i in plan.operands:
             if where == "t":
@@ -45,6 +46,8 @@ def map_reference(function):
                 operands.append(array if array.dtype == kind else _cast(array, kind))
             else:
                 operands.append(np.asarray(numbers[i]).astype(kind) if not _overflows(numbers[i], kind) else _wrap(numbers[i], kind))
+            if rounds and (where == "n" or code.inputs[i].dtype is not plan.compute):
+                operands[-1] = widen(narrow(operands[-1], plan.compute), plan.compute)
         return (function(*operands),)
 
     return reference
