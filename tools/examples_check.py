@@ -67,9 +67,9 @@ SECONDS = 60  # for one docstring; examples that wait for another machine wait f
 LARGEST = 4096  # elements of a tensor that are compared one by one
 KNOWN = {  # what is looked for in a difference's lines -> why it stays
     r"beta state|invariant checks are|in beta and the API|ComplexHalf support": "PyTorch reports the state of its own implementation",
-    r"^(error|printed): torch\.(Event|set_default_device|set_flush_denormal|sparse_coo_tensor)": "other devices, modes of the processor",
+    r"torch\.(Event|set_default_device|set_flush_denormal|sparse_coo_tensor)|register_package": "other devices, modes of the processor",
     r"torch\.(fx|distributed|ops)|_jit_|'(aten|distributed)'|region_activation": "PyTorch's compiler and processes, left out",
-    r"MaskedTensor|thread_safe_generator|redispatch_function": "prototypes of PyTorch's",
+    r"MaskedTensor|thread_safe_generator|redispatch_function|skip_data": "prototypes of PyTorch's",
     r"(StridedNested|CooTensor|CompressedTensor)": "nested and sparse tensors are of subclasses",
     r"is_(conj|neg)\(\)": "conj() computes, there are no tensors that are conjugated when they are read",
     r"^strides: torch\.(linalg|fft|functional\.lu|cholesky|lu|qr|svd)": "columns first, as LAPACK has it; ours are contiguous",
