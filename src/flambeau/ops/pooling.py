@@ -244,11 +244,11 @@ def _max_family(n: int):
     def plain(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False):
         return _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)[0]
 
-    def functional(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False):
+    def functional(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices=False):
         both = _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
         return both if return_indices else both[0]
 
-    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices: bool = False):
+    def with_indices(input, kernel_size, stride=None, padding=0, dilation=1, ceil_mode: bool = False, return_indices=False):
         return _max_pool(name, n, input, kernel_size, stride, padding, dilation, ceil_mode)
 
     for namespace, exported, body in (("torch", name, plain), ("nn.functional", name, functional),
@@ -292,11 +292,11 @@ def _adaptive_max_family(n: int):
             raise refusal(name, x.dtype, "bic")
         return _like_input(_adaptive_max(x, None, _adaptive_sizes(name, output_size, n, x)), x, input)
 
-    def functional(input, output_size, return_indices: bool = False):
+    def functional(input, output_size, return_indices=False):
         values, indices = both(input, output_size)
         return (values, indices) if return_indices else values
 
-    def with_indices(input, output_size, return_indices: bool = False):
+    def with_indices(input, output_size, return_indices=False):
         return both(input, output_size)
 
     for namespace, exported, body in (("nn.functional", name, functional), ("nn.functional", name + "_with_indices", with_indices)):
