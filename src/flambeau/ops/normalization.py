@@ -180,7 +180,7 @@ def _as_input(input, results):
 
 
 def _groups(x, groups: int):
-    return reshaped(x, (x.shape[0], groups, x.shape[1:].numel() // groups))
+    return reshaped(x, (x.shape[0], groups, x.shape[1:].numel() // max(groups, 1)))
 
 
 def _channels(parameter, x):
