@@ -56,12 +56,10 @@ from .modes import (
     get_float32_matmul_precision,
     get_num_interop_threads,
     is_deterministic_algorithms_warn_only_enabled,
-    is_warn_always_enabled,
     set_deterministic_debug_mode,
     set_float32_matmul_precision,
     set_flush_denormal,
     set_num_interop_threads,
-    set_warn_always,
     use_deterministic_algorithms,
 )
 from .ops.overrides import DisableTorchFunctionSubclass
@@ -84,6 +82,7 @@ from .runtime.devices import (
 )
 from .runtime.memory import OutOfMemoryError
 from .runtime.threads import get_num_threads, set_num_threads
+from .runtime.warning import is_warn_always_enabled, set_warn_always
 from .tensor import Tensor
 from .version import __version__
 

@@ -6,8 +6,6 @@ import warnings
 from collections.abc import Callable
 from typing import Any
 
-from .runtime.warning import is_warn_always_enabled, set_warn_always
-
 _deterministic = {"enabled": False, "warn_only": False}
 _precision = "highest"
 _interop_threads: int | None = None

@@ -58,7 +58,7 @@ class TestReverseMode:
     def test_aux_leaves_without_the_history_of_the_function_s_own_arguments(self):
         for t, f in ((flambeau, flambeau.func), (torch, torch.func)):
             x, w = t.ones(3, requires_grad=True), t.ones(3, requires_grad=True)
-            _, _, aux = f.vjp(lambda a: (a.sin(), (a * 2, a * w)), t.ones(3), has_aux=True)
+            _, _, aux = f.vjp(lambda a, w=w: (a.sin(), (a * 2, a * w)), t.ones(3), has_aux=True)
             assert [value.requires_grad for value in aux] == [False, True]
             _, (same_x, aux) = f.grad(lambda a: (a.sum(), (a, a * 2)), has_aux=True)(x)
             assert same_x is x and aux.requires_grad

@@ -497,7 +497,8 @@ def _special(r):
     x, y = r.x(6, low=0.3, high=3.0), r.x(6, low=0.4, high=2.0)
     names = (
         "lgamma digamma erf erfc erfinv i0 i0e i1 i1e ndtri log_ndtr entr sinc logit xlogy xlog1py "
-        "zeta polygamma multigammaln expit bessel_j0 bessel_j1 erfcx gammainc gammaincc logsumexp softmax log_softmax round psi exp2 expm1 log1p"
+        "zeta polygamma multigammaln expit bessel_j0 bessel_j1 erfcx gammainc gammaincc logsumexp softmax log_softmax round psi exp2 expm1 "
+        "log1p"
     )
     name = r.choice(names.split())
     f = getattr(torch.special, name)

@@ -313,7 +313,11 @@ def normalizing_flow():
     y = torch.cat([x[:, :1], x[:, 1:] * (x[:, :1] * b[0]).exp() + x[:, :1] * b[1]], 1) @ (a + 2 * torch.eye(2))
     log_det = torch.slogdet(a + 2 * torch.eye(2))[1] + (x[:, 0] * b[0])
     loss = (0.5 * y.pow(2).sum(1) - log_det).mean()
-    jac = torch.func.vmap(torch.func.jacrev(lambda s: torch.cat([s[:1], s[1:] * (s[:1] * b[0]).exp() + s[:1] * b[1]]) @ (a + 2 * torch.eye(2))))(x)
+
+    def flow(s):
+        return torch.cat([s[:1], s[1:] * (s[:1] * b[0]).exp() + s[:1] * b[1]]) @ (a + 2 * torch.eye(2))
+
+    jac = torch.func.vmap(torch.func.jacrev(flow))(x)
     return loss, grad(loss, (x, a, b), retain_graph=True), torch.linalg.slogdet(jac)[1] - log_det
 
 
@@ -350,7 +354,8 @@ def private_gradients():
 
 def accumulated_and_frozen():
     net = _net(3, 4, 4, 1)
-    opt = torch.optim.SGD([{"params": net[0].parameters(), "lr": 0.1}, {"params": net[2].parameters()}, {"params": net[4].parameters()}], lr=0.01)
+    groups = [{"params": net[0].parameters(), "lr": 0.1}, {"params": net[2].parameters()}, {"params": net[4].parameters()}]
+    opt = torch.optim.SGD(groups, lr=0.01)
     net[2].requires_grad_(False)
     for step in range(4):
         (net(_x(2, 3, seed=step)).pow(2).mean() / 2).backward()

@@ -301,7 +301,9 @@ def _written_at_once(self, index, value) -> bool:
         if value.__class__ is not Tensor:
             return False
         own = value._spec
-        if own.override or own.requires_grad or own.dtype is not spec.dtype or own.device is not devices.cpu or value._storage is self._storage:
+        if own.override or own.requires_grad or own.dtype is not spec.dtype or own.device is not devices.cpu:
+            return False
+        if value._storage is self._storage:
             return False
     place = basic_place(self, index if kind is tuple else (index,))
     if place is None or not number and value._spec.ndim > place._spec.ndim:

@@ -10,7 +10,14 @@ from ..runtime import devices, memory
 from ..tensor import Tensor
 from .registry import export, function
 from .schema import spread
-from .storage_classes import STORAGE_CLASSES, TypedStorage, UntypedStorage, resize_storage, share_storage, warn_of_typed_storages
+from .storage_classes import (
+    STORAGE_CLASSES,
+    TypedStorage,
+    UntypedStorage,
+    resize_storage,
+    share_storage,
+    warn_of_typed_storages,
+)
 
 __all__ = ["STORAGE_CLASSES", "TypedStorage", "UntypedStorage", "restride"]
 

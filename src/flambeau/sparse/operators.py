@@ -23,8 +23,8 @@ _REDUCTIONS = {"mean": "mean", "amax": "amax", "amin": "amin", "max": "amax", "m
 def mm(mat1: Tensor, mat2: Tensor, reduce: str = "sum") -> Tensor:
     """The product of two matrices of which at least one is sparse; dense, or sparse where both are.
 
-    With ``reduce`` "mean", "amax" ("max"), "amin" ("min") or "prod" (CSR times dense) the terms of each element are reduced that way instead of
-    summed; elements without terms are 0. Gradients flow to the values of sparse matrices and to dense ones.
+    With ``reduce`` "mean", "amax" ("max"), "amin" ("min") or "prod" (CSR times dense) the terms of each element are reduced that
+    way instead of summed; elements without terms are 0. Gradients flow to the values of sparse matrices and to dense ones.
     """
     if reduce == "sum":
         return ops.mm(mat1, mat2)
