@@ -248,9 +248,8 @@ def narrow(x: Tensor, dim: int, start, length: int) -> Tensor:
     """View of ``length`` positions from ``start`` on of dimension ``dim``; ``start`` may be negative or a 0-dim integer tensor."""
     if not x.ndim:
         raise RuntimeError("narrow() cannot be applied to a 0-dim tensor.")
-    if isinstance(start, Tensor):
-        if start.ndim or start.dtype.category != 1:
-            raise RuntimeError("start must be an 0-dim integral Tensor.")
+    if isinstance(start, Tensor) and (start.ndim or start.dtype.category != 1):
+        raise RuntimeError("start must be an 0-dim integral Tensor.")
     start, length = int(start), int(length)
     d = wrap_dim(dim, x.ndim)
     size = x.shape[d]
