@@ -376,7 +376,7 @@ def test_what_a_differentiable_step_refuses():
 def test_steps_on_the_meta_device(name):
     param = fl.ones(2, 3, device="meta", requires_grad=True)
     optimizer = getattr(optim, name)([param], lr=0.1)
-    for _ in range(2):
+    for _ in range(4):  # a graph of a form that was seen goes back by another way
         (param * 2).sum().backward()
         optimizer.step()
     assert str(param.device) == "meta" and param.shape == (2, 3)

@@ -20,6 +20,7 @@ from ..compiler.graph import Param, Trace, TraceError
 from ..lazy import window as _window
 from ..lazy.storage import Storage
 from ..lazy.window import HARD_LIMIT, Code, record
+from ..runtime.devices import meta
 from ..tensor import Tensor, make
 from .gradient import OperatorNode, prune, rename
 from .operator import Placeholders
@@ -108,7 +109,7 @@ def _survey(roots: list, gradients: list) -> _Walk | None:
     tensors = list(gradients)
     numbers: list = []
     for (target, nr), gradient in zip(roots, gradients):
-        if gradient._spec.override:
+        if gradient._spec.override or gradient._spec.device is meta:
             return None
         if target not in place:
             place[target] = _add(target, nodes, leaves)

@@ -64,6 +64,8 @@ def _overflows(number, kind) -> bool:
 
 
 def _wrap(number: int, kind):
+    if not -(2**63) <= number < 2**64:
+        raise OverflowError(f"int too big to convert: {number}")
     return np.asarray(number & (2 ** (kind.itemsize * 8) - 1), dtype=f"u{kind.itemsize}").view(kind)
 
 
