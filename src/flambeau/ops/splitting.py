@@ -8,7 +8,7 @@ from ..autograd.mode import no_grad
 from ..tensor import Tensor, wrap_dim
 from .registry import function
 from .schema import argument
-from .slicing import slice_
+from .slicing import slice_, view_at, whole
 from .views import split_with_sizes
 
 
@@ -16,7 +16,12 @@ def split(tensor, split_size_or_sections, dim: int = 0):
     """Views of pieces of ``split_size`` (the last may be smaller), or of the listed sizes, along ``dim``."""
     if isinstance(split_size_or_sections, (list, tuple)):
         return split_with_sizes(tensor, tuple(split_size_or_sections), dim)
-    size = argument("split", "split_size", "int", split_size_or_sections)
+    return split_with_sizes(tensor, _even_lengths(tensor, split_size_or_sections, dim), dim)
+
+
+def _even_lengths(tensor, split_size, dim: int) -> tuple[int, ...]:
+    """The lengths of pieces of ``split_size``; the last may be smaller."""
+    size = argument("split", "split_size", "int", split_size)
     if not tensor.ndim:
         raise RuntimeError("split expects at least a 1-dimensional tensor")
     if size < 0:
@@ -24,8 +29,8 @@ def split(tensor, split_size_or_sections, dim: int = 0):
     length = tensor.shape[wrap_dim(dim, tensor.ndim)]
     if size == 0 and length:
         raise RuntimeError(f"split_size can only be 0 if dimension size is 0, but got dimension size of {length}")
-    whole, rest = divmod(length, size) if size else (1, 0)
-    return split_with_sizes(tensor, ((size,) * whole + ((rest,) if rest else ())) or (0,), dim)
+    count, rest = divmod(length, size) if size else (1, 0)
+    return ((size,) * count + ((rest,) if rest else ())) or (0,)
 
 
 split = function()(split)
@@ -39,15 +44,19 @@ def _split_method(self, split_size, dim: int = 0):
 
 def pieces(input, lengths, dim: int) -> tuple:
     """Views of ``input`` along ``dim``, each taken by itself: autograd lets it be written, which ``split``'s may not be."""
+    before = whole(input.shape[:dim])
     ends = list(itertools.accumulate(lengths))
-    return tuple([slice_(input, dim, end - length, end) for length, end in zip(lengths, ends)])
+    return tuple([view_at(input, (*before, (end - length, length, 1))) for length, end in zip(lengths, ends)])
 
 
 @function(method=True)
 def unsafe_split(input, split_size, dim: int = 0):
     """As ``split``, but the pieces may be written in place where gradients are needed."""
-    with no_grad():
-        lengths = [piece.shape[dim] for piece in split(input, split_size, dim)]
+    if isinstance(split_size, (list, tuple)):
+        with no_grad():
+            lengths = [piece.shape[dim] for piece in split(input, split_size, dim)]
+    else:
+        lengths = _even_lengths(input, split_size, dim)
     return pieces(input, lengths, wrap_dim(dim, input.ndim))
 
 
