@@ -81,12 +81,13 @@ def test_steps_that_mix_rows_are_right(chains, step):
     assert not chains
 
 
+@pytest.mark.filterwarnings("error:flambeau. a window was not compiled")
 def test_what_is_no_nest_and_no_product_ends_a_chain(chains):
     def step(x, a):
         total = (a * a).sum()  # two nests, the second adds up what the first one left
         return (x + a / (1 + total) + a.sort(1).values).tanh()
 
-    walk(step, rows=64, size=128)
+    walk(step, rows=64, size=512)
     assert not chains
 
 
